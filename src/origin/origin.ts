@@ -85,6 +85,8 @@ export type Relayed = Readonly<{
   bytes: number
   /** False when the answer broke off or the client left. */
   complete: boolean
+  /** Why the store's answer did not reach the client whole: for the log, the client is told in other words. */
+  failure?: Error
 }>
 
 export type RelayOptions = Readonly<{
@@ -94,6 +96,11 @@ export type RelayOptions = Readonly<{
   dropHeaders?: readonly string[]
   /** Added to the answer to the client, e.g. Cache-Status. */
   responseHeaders?: HeaderList
+  /**
+   * Called with the final status before any of the answer goes to the client, so that whoever has the answer in hand
+   * finds its consequences in force. Must not throw.
+   */
+  onAnswer?(status: number): void
   caller: Caller
 }>
 

@@ -1,0 +1,57 @@
+/** Bytes of one pooled buffer: large writes are what makes a fill fast (1 MiB measured best). */
+export const chunkBytes = 1 << 20
+
+/**
+ * Large buffers for what is arriving, shared by all fills and bounded. Fills have the first claim: readers may keep
+ * only half of the buffers from being reused, so that slow readers never hold a fill up.
+ */
+export interface BufferPool {
+  /** undefined when all are in use: try again after `onFree`. */
+  take(): Buffer | undefined
+  give(buffer: Buffer): void
+  /** Called once when a buffer has come free. */
+  onFree(wake: () => void): void
+  /** A reader wants to keep a buffer from being reused; false: copy instead. Each true is paired with `unpin`. */
+  pin(): boolean
+  unpin(): void
+  /** Buffers taken now, and how many of them readers keep; for metrics and tests. */
+  readonly inUse: number
+  readonly pinned: number
+}
+
+export function createBufferPool(limit = 64): BufferPool {
+  const free: Buffer[] = []
+  const waiting: (() => void)[] = []
+  let inUse = 0
+  let pinned = 0
+  return {
+    take() {
+      if (inUse === limit) return undefined
+      inUse++
+      return free.pop() ?? Buffer.allocUnsafeSlow(chunkBytes)
+    },
+    give(buffer) {
+      inUse--
+      // A few are kept warm; the rest goes back to the system after a burst.
+      if (free.length < 8) free.push(buffer)
+      waiting.shift()?.()
+    },
+    onFree: (wake) => {
+      waiting.push(wake)
+    },
+    pin() {
+      if (pinned >= limit / 2) return false
+      pinned++
+      return true
+    },
+    unpin() {
+      pinned--
+    },
+    get inUse() {
+      return inUse
+    },
+    get pinned() {
+      return pinned
+    },
+  }
+}

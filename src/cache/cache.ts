@@ -1,0 +1,225 @@
+import type { Driver } from '../../drivers/driver.ts'
+import type { Caller, Origin } from '../origin/origin.ts'
+import { createBufferPool } from './buffer-pool.ts'
+import { openDigests } from './digest.ts'
+import type { CacheEvents } from './events.ts'
+import { openFileReader } from './file-reader.ts'
+import { openFiles } from './files.ts'
+import type { Fill, Following } from './fill.ts'
+import { factsMatch, type Hit, openHit } from './hit.ts'
+import type { Layout } from './layout.ts'
+import { type Led, lead } from './miss.ts'
+import type { NotCached } from './not-cached.ts'
+import { keepSmallImages } from './small-images.ts'
+import { Space } from './space.ts'
+
+export type CacheOptions = Readonly<{
+  layout: Layout
+  driver: Driver
+  origin: Origin
+  events: CacheEvents
+  limit: 'soft' | 'hard'
+  maxSize: number
+  minFreeSpace: number
+  holdBack: boolean
+  maxFills: number
+  /** A reader of another process's fill gives up after this long without progress (ms). */
+  followIdleMs: number
+  ownCaller(): Promise<Caller | undefined>
+  /** See SpaceOptions.inUseGrace. */
+  inUseGrace?: number
+}>
+
+/** What those who wait behind the first one learn. */
+export type Outcome =
+  | Readonly<{ kind: 'following'; following: Following }>
+  | Readonly<{ kind: 'pass'; reason: NotCached }>
+  /** Nothing that holds for others: look again, and be the first yourself if need be. */
+  | Readonly<{ kind: 'again' }>
+
+/** The first for an image leads, with its own credentials; everybody else may join what comes of it. */
+export type Turn =
+  | Readonly<{ role: 'first'; led: Promise<Led | Readonly<{ kind: 'hit'; hit: Hit }>> }>
+  | Readonly<{ role: 'joined'; outcome: Promise<Outcome>; fill: Fill | undefined }>
+
+type Flight = { outcome: Promise<Outcome>; fill: Fill | undefined; deleted: boolean }
+
+/** Images on local disk, committed or arriving. Who may read them is decided before it is asked. */
+export class ImageCache implements AsyncDisposable {
+  readonly #options: CacheOptions
+  readonly #tools
+  readonly #space: Space
+  readonly #small = keepSmallImages()
+  readonly #flights = new Map<string, Flight>()
+  readonly #suspects = new Map<string, Promise<void>>()
+  #slots: number
+  #closed = false
+
+  constructor(options: CacheOptions) {
+    this.#options = options
+    this.#slots = options.maxFills
+    const files = openFiles(options.layout)
+    this.#space = new Space({ ...options, files })
+    this.#tools = {
+      ...options,
+      files,
+      space: this.#space,
+      digests: openDigests(2),
+      pool: createBufferPool(),
+      fileReader: openFileReader(),
+      takeSlot: () => this.#takeSlot(),
+      onFill: (fill: Fill) => this.#adopt(fill),
+      onOrphaned: (fill: Fill) => this.#boundOrphans(fill),
+    }
+  }
+
+  /** A committed image that was proven, open for reading; undefined when there is none that can be trusted as it is. */
+  async open(id: string): Promise<Hit | undefined> {
+    const committed = await this.#tools.files.openCommitted(id)
+    if (committed === undefined) return undefined
+    try {
+      const facts = (await this.#options.driver.get(id))?.facts
+      if (facts !== undefined && factsMatch(facts, committed)) {
+        const touch = (touched: string) => this.#touch(touched)
+        return openHit({ fileReader: this.#tools.fileReader, small: this.#small, touch }, id, facts, committed)
+      }
+    } catch (error) {
+      this.#options.events.fault('reading metadata', id, error)
+    }
+    await committed.handle.close()
+    return undefined
+  }
+
+  /**
+   * One promise per image, set before anything is awaited: of those who ask at once exactly one asks the upstream.
+   * Call it after `open` gave nothing. Whoever joins must have the upstream's word for itself before it is served.
+   */
+  enter(id: string, caller: Caller): Turn {
+    const flight = this.#flights.get(id)
+    if (flight !== undefined) return { role: 'joined', outcome: flight.outcome, fill: flight.fill }
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    const mine: Flight = { outcome: promise, fill: undefined, deleted: false }
+    this.#flights.set(id, mine)
+    return { role: 'first', led: this.#lead(id, caller, mine, resolve) }
+  }
+
+  /** Fills under way in this process. */
+  fills(): Fill[] {
+    return [...this.#flights.values()].flatMap(({ fill }) => fill ?? [])
+  }
+
+  /** The fill of this image in this process, if one is under way. */
+  arriving(id: string): Fill | undefined {
+    return this.#flights.get(id)?.fill
+  }
+
+  /** Fills an image that nobody waits for; what the upstream answers is nobody's to see. */
+  async fetch(id: string, caller: Caller): Promise<void> {
+    const turn = this.enter(id, caller)
+    if (turn.role === 'joined') return
+    const led = await turn.led
+    if (led.kind === 'hit') led.hit.close()
+    else if (led.kind === 'pass') led.download?.abort()
+    else if (led.kind === 'following') led.fill?.open(led.following.record.size, caller).close()
+  }
+
+  /** The upstream granted the deletion of the image: it goes at once, and what is arriving of it is never committed. */
+  async deleted(id: string): Promise<void> {
+    const flight = this.#flights.get(id)
+    if (flight !== undefined) {
+      flight.deleted = true
+      await flight.fill?.forbid()
+    }
+    await this.#space.evict(id, 'deleted', true)
+  }
+
+  /** The upstream holds other bytes under this id now: what we have is set aside, the next request fetches anew. */
+  async outdated(id: string): Promise<void> {
+    await this.#space.evict(id, 'changed', true)
+  }
+
+  /**
+   * Somebody was told that the image does not exist: that is what a private image looks like too, so only the cache's
+   * own credentials can tell whether it has gone. Without any it stays until it is the least recently used.
+   */
+  suspect(id: string): Promise<void> {
+    const running = this.#suspects.get(id)
+    if (running !== undefined) return running
+    const confirming = this.#confirm(id).finally(() => this.#suspects.delete(id))
+    this.#suspects.set(id, confirming)
+    return confirming
+  }
+
+  /** Stops what is arriving and leaves it to be resumed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.fills().map((fill) => fill.stop()))
+    await this.#tools.fileReader[Symbol.asyncDispose]()
+    await this.#tools.digests[Symbol.asyncDispose]()
+  }
+
+  async #lead(id: string, caller: Caller, mine: Flight, resolve: (outcome: Outcome) => void) {
+    const leave = (outcome: Outcome) => {
+      if (mine.fill === undefined) this.#flights.delete(id)
+      resolve(outcome)
+    }
+    try {
+      // Between this caller's look and its turn another fill may have been committed.
+      const hit = await this.open(id)
+      if (hit !== undefined) {
+        leave({ kind: 'again' })
+        return { kind: 'hit', hit } as const
+      }
+      const led = await lead(this.#tools, id, caller)
+      if (led.kind === 'following' && led.fill !== undefined) leave(led)
+      else leave(led.kind === 'pass' ? led : { kind: 'again' })
+      return led
+    } catch (error) {
+      leave({ kind: 'again' })
+      throw error
+    }
+  }
+
+  #takeSlot(): (() => void) | undefined {
+    if (this.#slots === 0) return undefined
+    this.#slots--
+    return () => {
+      this.#slots++
+    }
+  }
+
+  #adopt(fill: Fill): void {
+    const flight = this.#flights.get(fill.id)
+    if (flight === undefined) return
+    flight.fill = fill
+    if (flight.deleted || this.#closed) void (this.#closed ? fill.stop() : fill.forbid())
+    void fill.done.then(async (outcome) => {
+      if (this.#flights.get(fill.id) === flight) this.#flights.delete(fill.id)
+      // Deleted between the last look and the rename.
+      if (outcome === 'committed' && flight.deleted) await this.#space.evict(fill.id, 'deleted', true)
+    })
+  }
+
+  /** A thousand aborted requests are no thousand downloads: only some fills go on that nobody waits for. */
+  #boundOrphans(fill: Fill): void {
+    const orphans = this.fills().filter(({ readers }) => readers === 0)
+    if (orphans.length > Math.max(1, Math.floor(this.#options.maxFills / 4))) void fill.stop()
+  }
+
+  #touch(id: string): void {
+    this.#options.driver.touch(id, Date.now()).catch((error: unknown) => {
+      this.#options.events.fault('counting a hit', id, error)
+    })
+  }
+
+  async #confirm(id: string): Promise<void> {
+    try {
+      const own = await this.#options.ownCaller()
+      if (own === undefined) return
+      const answer = await this.#options.origin.describe(id, own)
+      if (answer.kind === 'refusal' && answer.status === 404) await this.#space.evict(id, 'gone-upstream', true)
+    } catch (error) {
+      this.#options.events.fault('confirming that an image has gone', id, error)
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import type { Stats } from 'node:fs'
+import { constants } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { open, rename, stat, unlink } from 'node:fs/promises'
+import { errorCode, isAbsent } from './error-code.ts'
+import type { Layout } from './layout.ts'
+import { tryLockExclusive, tryLockShared } from './lock.ts'
+
+const fileMode = 0o640
+
+/** A committed image, open for reading under a shared lock: no pruner of any process removes it before it is closed. */
+export type Committed = Readonly<{ handle: FileHandle; stats: Stats }>
+
+/** `incomplete/<id>` under an exclusive lock: the only writer of that image, among all processes. */
+export type Owned = Readonly<{ id: string; handle: FileHandle; inode: number; size: number; blocks: number }>
+
+/** What became of a committed file that was to be removed; an `unlinked` one still occupies disk until it is closed. */
+export type Removal =
+  | Readonly<{ kind: 'absent' }>
+  | Readonly<{ kind: 'in-use' }>
+  | Readonly<{ kind: 'removed'; size: number }>
+  | Readonly<{ kind: 'unlinked'; size: number; handle: FileHandle }>
+
+/**
+ * The only module that creates, opens, renames and removes image files. Nobody else joins an id to a path of image
+ * bytes. Locks are explained in lock.ts; they make each of these safe beside every other process on the directory.
+ */
+export interface Files {
+  /** undefined when there is no such file, or its owner has it exclusively (committing, evicting). */
+  openCommitted(id: string): Promise<Committed | undefined>
+  /** Claims `incomplete/<id>`, creating it if need be; undefined when another owner has it. */
+  claim(id: string): Promise<Owned | undefined>
+  /** The same place with a new, empty file: followers of the old one keep what they have (never truncated). */
+  startOver(owned: Owned): Promise<Owned>
+  /** Moves the claimed file into its place, durably. False when it is no longer the file that was claimed. */
+  commit(owned: Owned): Promise<boolean>
+  /** Sets the claimed file aside in `invalid/`, replacing an older one. It stays open. */
+  invalidate(owned: Owned): Promise<void>
+  /** Removes the claimed file's name. It stays open. */
+  discard(owned: Owned): Promise<void>
+  /** Takes a committed file back into `incomplete/`, owned, so that it can be proven again. undefined when it is in use or gone. */
+  demote(id: string): Promise<Owned | undefined>
+  /** Removes a committed file; one that is being read only if `evenIfRead`. */
+  remove(id: string, evenIfRead: boolean): Promise<Removal>
+  /** For another process's growing file: reading only, no lock. */
+  openIncomplete(id: string): Promise<FileHandle | undefined>
+  /** Whether `<id>` is this very file. */
+  isCommitted(id: string, inode: number): Promise<boolean>
+}
+
+export function openFiles(layout: Layout): Files {
+  const statOf = (path: string) =>
+    stat(path).catch((error: unknown) => {
+      if (isAbsent(error)) return undefined
+      throw error
+    })
+
+  /**
+   * Opens, locks, and looks whether the name still means the file that was locked: between open and lock it may have
+   * been committed or removed by its last owner, and then the lock is on a file that is nobody's incomplete any more.
+   */
+  async function claimPath(id: string, path: string, flags: number): Promise<Owned | undefined> {
+    for (;;) {
+      const handle = await open(path, flags, fileMode)
+      try {
+        if (!tryLockExclusive(handle.fd)) {
+          await handle.close()
+          return undefined
+        }
+        const [mine, named] = await Promise.all([handle.stat(), statOf(path)])
+        if (named?.ino === mine.ino) return { id, handle, inode: mine.ino, size: mine.size, blocks: mine.blocks }
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
+      await handle.close()
+    }
+  }
+
+  const claim = (id: string) =>
+    claimPath(id, layout.incomplete(id), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW)
+
+  const isNamed = async (owned: Owned) => (await statOf(layout.incomplete(owned.id)))?.ino === owned.inode
+
+  return {
+    async openCommitted(id) {
+      const handle = await openUnnoticed(layout.committed(id))
+      if (handle === undefined) return undefined
+      try {
+        const stats = await handle.stat()
+        // No links left: evicted between our open and our lock.
+        if (stats.isFile() && tryLockShared(handle.fd) && (await handle.stat()).nlink > 0) return { handle, stats }
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
+      await handle.close()
+      return undefined
+    },
+
+    claim,
+
+    async startOver(owned) {
+      if (await isNamed(owned)) await unlink(layout.incomplete(owned.id))
+      const next = await claim(owned.id)
+      await owned.handle.close()
+      if (next === undefined)
+        throw new Error(`incomplete/${owned.id} was claimed by another process while starting over`)
+      return next
+    },
+
+    async commit(owned) {
+      if (!(await isNamed(owned))) return false
+      await rename(layout.incomplete(owned.id), layout.committed(owned.id))
+      await syncDirectory(layout.dir)
+      return true
+    },
+
+    async invalidate(owned) {
+      if (await isNamed(owned)) await rename(layout.incomplete(owned.id), layout.invalid(owned.id))
+    },
+
+    async discard(owned) {
+      if (await isNamed(owned)) await unlink(layout.incomplete(owned.id))
+    },
+
+    async demote(id) {
+      const place = await claim(id)
+      if (place === undefined) return undefined
+      const path = layout.committed(id)
+      const committed = await claimPath(id, path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
+        if (isAbsent(error)) return undefined
+        throw error
+      })
+      if (committed === undefined) {
+        if (place.size === 0) await unlink(layout.incomplete(id))
+        await place.handle.close()
+        return undefined
+      }
+      await rename(path, layout.incomplete(id))
+      await place.handle.close()
+      return committed
+    },
+
+    async remove(id, evenIfRead) {
+      const path = layout.committed(id)
+      const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
+        if (isAbsent(error)) return undefined
+        throw error
+      })
+      if (handle === undefined) return { kind: 'absent' }
+      let kept = false
+      try {
+        const alone = tryLockExclusive(handle.fd)
+        if (!alone && !evenIfRead) return { kind: 'in-use' }
+        const [mine, named] = await Promise.all([handle.stat(), statOf(path)])
+        if (named?.ino !== mine.ino) return { kind: 'absent' }
+        await unlink(path)
+        kept = !alone
+        return alone ? { kind: 'removed', size: mine.size } : { kind: 'unlinked', size: mine.size, handle }
+      } finally {
+        if (!kept) await handle.close()
+      }
+    },
+
+    openIncomplete: (id) => openUnnoticed(layout.incomplete(id)),
+
+    async isCommitted(id, inode) {
+      return (await statOf(layout.committed(id)))?.ino === inode
+    },
+  }
+}
+
+/**
+ * Opens for reading without moving the access time, which is the xattr driver's record of hits: our own reads are
+ * none. Only a file's owner may ask for that; for others' files the time may move as on any read.
+ */
+async function openUnnoticed(path: string): Promise<FileHandle | undefined> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW
+  try {
+    return await open(path, flags | constants.O_NOATIME).catch((error: unknown) => {
+      if (errorCode(error) === 'EPERM') return open(path, flags)
+      throw error
+    })
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+/** Makes a rename in this directory survive a power loss. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

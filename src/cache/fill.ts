@@ -1,0 +1,299 @@
+import type { Driver } from '../../drivers/driver.ts'
+import type { Caller, Download, ImageRecord, Origin } from '../origin/origin.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import { commit } from './commit.ts'
+import type { DigestJob, Digests } from './digest.ts'
+import { strongestProof } from './digest-name.ts'
+import type { CacheEvents, FillOutcome } from './events.ts'
+import type { FileReader } from './file-reader.ts'
+import type { Files, Owned } from './files.ts'
+import type { FillRecordWriter } from './fill-record.ts'
+import { removeFillRecord } from './fill-record.ts'
+import { GrowingFile } from './growing-file.ts'
+import type { Layout } from './layout.ts'
+import { downgradeLock } from './lock.ts'
+import type { ImageReader } from './reader.ts'
+import { ReadFailed } from './reader.ts'
+import { type Reception, reception } from './receive.ts'
+import { type SharedFile, shareFile } from './shared-file.ts'
+import type { Space } from './space.ts'
+import { UpstreamFailed } from './upstream-failed.ts'
+
+/** The parts of the cache that every fill works with. */
+export type FillTools = Readonly<{
+  layout: Layout
+  files: Files
+  driver: Driver
+  origin: Origin
+  space: Space
+  digests: Digests
+  pool: BufferPool
+  fileReader: FileReader
+  events: CacheEvents
+  holdBack: boolean
+  /** The cache's own credentials, for going on when a caller's token no longer serves. */
+  ownCaller(): Promise<Caller | undefined>
+}>
+
+export type FillStart = Readonly<{
+  record: ImageRecord & { size: number }
+  owned: Owned
+  fillRecord: FillRecordWriter
+  /** Bytes of `incomplete/<id>` that count; their digest is computed anew. */
+  startAt: number
+  /** Undefined when nothing is missing but the proof. */
+  download: Download | undefined
+  /** Whose request began it; undefined for one of our own. */
+  caller: Caller | undefined
+  kept?: Readonly<{ hits: number; accessedAt: number; pinned: boolean }> | undefined
+}>
+
+/** Between two fdatasyncs: bounds both what a power loss costs and the fsync at the end. */
+const syncBytes = 256 << 20
+/** Progress is published for other processes at most this often. */
+const publishMs = 50
+
+/** Where a waiting client can follow an image that is not committed yet, in this process or in another. */
+export interface Following {
+  readonly record: ImageRecord & { size: number }
+  /** Bytes that a reader can have at once. */
+  readonly received: number
+  /** A reader of a response that ends at `end` (exclusive). */
+  open(end: number, caller: Caller): ImageReader
+}
+
+/** One image on its way into the cache: receives, writes, proves, commits. Nobody's leaving ends it. */
+export class Fill implements Following {
+  readonly id: string
+  readonly record: ImageRecord & { size: number }
+  /** How it ended; never rejects. */
+  readonly done: Promise<FillOutcome>
+  readonly #tools: FillTools
+  readonly #start: FillStart
+  readonly #growing: GrowingFile
+  readonly #file: SharedFile
+  readonly #reception: Reception
+  readonly #abort = new AbortController()
+  readonly #readers = new Map<ImageReader, Caller>()
+  readonly #onOrphaned: () => void
+  #digest: DigestJob | undefined
+  #deleted = false
+  #writeError: unknown
+  #published = 0
+  #synced = 0
+  #syncing: Promise<void> | undefined
+
+  constructor(tools: FillTools, start: FillStart, onOrphaned: () => void) {
+    this.id = start.owned.id
+    this.record = start.record
+    this.#tools = tools
+    this.#start = start
+    this.#onOrphaned = onOrphaned
+    this.#file = shareFile(start.owned.handle)
+    const proof = strongestProof(start.record)
+    this.#growing = new GrowingFile({
+      file: this.#file,
+      size: start.record.size,
+      startAt: start.startAt,
+      holdBack: tools.holdBack,
+      pool: tools.pool,
+      files: tools.fileReader,
+      onWritten: (position) => this.#wrote(position),
+      onRoom: () => this.#reception.resume(),
+      onWriteFailed: (error) => {
+        this.#writeError = error
+        this.#abort.abort()
+      },
+    })
+    this.#reception = reception({
+      id: this.id,
+      origin: tools.origin,
+      record: start.record,
+      proven: proof !== undefined,
+      growing: this.#growing,
+      signal: this.#abort.signal,
+      callers: () => this.#callers(),
+      onBytes: (bytes) => tools.events.received(bytes),
+      onResume: (at, attempt, cause) => tools.events.fillResumed(this.id, { at, attempt, cause }),
+    })
+    if (proof !== undefined) {
+      this.#digest = tools.digests.start(this.#file.fd, proof.algorithm)
+      this.#digest.advance(start.startAt)
+    }
+    tools.space.hold(this.id, { size: this.record.size, written: () => this.#growing.written })
+    tools.events.fillStarted(this.id, { size: this.record.size, resumedAt: start.startAt })
+    this.done = this.#run(proof?.value)
+  }
+
+  get received(): number {
+    return this.#growing.received
+  }
+
+  get readers(): number {
+    return this.#readers.size
+  }
+
+  /** Bytes that are in the file. */
+  get written(): number {
+    return this.#growing.written
+  }
+
+  open(end: number, caller: Caller): ImageReader {
+    const reader = this.#growing.reader(end, () => {
+      this.#readers.delete(reader)
+      if (this.#readers.size === 0) this.#orphaned()
+    })
+    this.#readers.set(reader, caller)
+    return reader
+  }
+
+  /** Ends it and leaves what is there to be resumed. */
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    await this.done
+  }
+
+  /**
+   * The image was deleted upstream: it will not be committed. Its name goes at once; those who are reading it were
+   * allowed to and get the rest, as Glance itself would give it to them.
+   */
+  async forbid(): Promise<void> {
+    this.#deleted = true
+    await this.#tools.files.discard(this.#start.owned)
+    if (this.#readers.size === 0) this.#abort.abort()
+  }
+
+  #orphaned(): void {
+    if (this.#deleted) this.#abort.abort()
+    else this.#onOrphaned()
+  }
+
+  async #run(expected: string | undefined): Promise<FillOutcome> {
+    const started = Date.now()
+    let outcome: FillOutcome
+    let failure: unknown
+    try {
+      await this.#reception.run(this.#start.download)
+      await this.#growing.flushed()
+      if (this.#writeError !== undefined) throw this.#writeError
+      await this.#prove(expected)
+      this.#growing.prove()
+      outcome = (await this.#commit()) ? 'committed' : 'deleted'
+    } catch (error) {
+      failure = this.#writeError ?? error
+      outcome = this.#outcomeOf(error)
+    }
+    await this.#finish(outcome, failure)
+    this.#tools.events.fillEnded(this.id, {
+      outcome,
+      received: this.#growing.received - this.#start.startAt,
+      ms: Date.now() - started,
+      ...(failure === undefined ? {} : { error: failure }),
+    })
+    return outcome
+  }
+
+  async #prove(expected: string | undefined): Promise<void> {
+    if (this.#digest === undefined || expected === undefined) return
+    this.#digest.advance(this.record.size)
+    const found = await this.#digest.end()
+    if (found !== expected) throw new UpstreamFailed('wrong', `the bytes have digest ${found}, declared is ${expected}`)
+  }
+
+  async #commit(): Promise<boolean> {
+    if (this.#deleted) return false
+    const { layout, files, driver } = this.#tools
+    const { owned, kept } = this.#start
+    await this.#syncing
+    const { md5, hashAlgo, hashValue, size } = this.record
+    return commit({ layout, files, driver, owned, size, declared: { md5, hashAlgo, hashValue }, kept })
+  }
+
+  #outcomeOf(error: unknown): FillOutcome {
+    if (this.#writeError !== undefined) return 'cache-failed'
+    if (this.#deleted) return 'deleted'
+    if (this.#abort.signal.aborted) return 'stopped'
+    if (error instanceof UpstreamFailed) return error.fault === 'wrong' ? 'wrong' : 'upstream-failed'
+    return 'cache-failed'
+  }
+
+  /** Tells the readers, puts the file where it belongs, and lets go of everything. */
+  async #finish(outcome: FillOutcome, cause: unknown): Promise<void> {
+    const { layout, files, space, events } = this.#tools
+    const { owned, fillRecord } = this.#start
+    try {
+      if (outcome !== 'committed') {
+        if (outcome !== 'deleted' || cause !== undefined) this.#growing.fail(readFailed(outcome, cause))
+        // The descriptor is closed below: nothing may still be using it.
+        await this.#growing.flushed()
+        await this.#digest?.drop()
+        await this.#syncing
+        if (outcome === 'wrong') await files.invalidate(owned)
+        else if (outcome === 'cache-failed' || !this.#resumable()) await files.discard(owned)
+      }
+      await fillRecord.close()
+      if (outcome === 'wrong' || outcome === 'cache-failed' || outcome === 'deleted' || !this.#resumable()) {
+        await removeFillRecord(layout, this.id)
+      }
+      downgradeLock(this.#file.fd)
+    } catch (error) {
+      events.fault('ending a fill', this.id, error)
+    } finally {
+      space.release(this.id)
+      this.#file.drop()
+    }
+  }
+
+  /** Without a declared digest nothing could tell whether what is left over belongs to the same image. */
+  #resumable(): boolean {
+    return strongestProof(this.record) !== undefined
+  }
+
+  async *#callers(): AsyncIterable<Caller> {
+    if (this.#start.caller !== undefined) yield this.#start.caller
+    const own = await this.#tools.ownCaller().catch((error: unknown) => {
+      this.#tools.events.fault("getting the cache's own credentials", this.id, error)
+      return undefined
+    })
+    if (own !== undefined) yield own
+    for (const caller of new Set(this.#readers.values())) if (caller !== this.#start.caller) yield caller
+  }
+
+  #wrote(position: number): void {
+    this.#digest?.advance(position)
+    const now = Date.now()
+    if (now - this.#published >= publishMs || position === this.record.size) {
+      this.#published = now
+      this.#start.fillRecord.publish(position, this.#synced)
+    }
+    if (position - this.#synced >= syncBytes && this.#syncing === undefined) this.#syncing = this.#sync(position)
+  }
+
+  async #sync(position: number): Promise<void> {
+    try {
+      await this.#start.owned.handle.datasync()
+      this.#synced = position
+      this.#start.fillRecord.publish(this.#growing.written, position)
+    } catch (error) {
+      this.#writeError ??= error
+      this.#growing.fail(new ReadFailed('cache', 'cannot write to the cache', { cause: error }))
+      this.#abort.abort()
+    } finally {
+      this.#syncing = undefined
+    }
+  }
+}
+
+function readFailed(outcome: FillOutcome, cause: unknown): ReadFailed {
+  const because = { cause }
+  switch (outcome) {
+    case 'wrong':
+      return new ReadFailed('wrong', 'the image is not what the upstream declares', because)
+    case 'upstream-failed':
+      return new ReadFailed('upstream', 'the upstream broke off and resuming failed', because)
+    case 'cache-failed':
+      return new ReadFailed('cache', 'the cache failed', because)
+    default:
+      return new ReadFailed('closed', 'the fill was stopped', because)
+  }
+}

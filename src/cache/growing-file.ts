@@ -1,0 +1,302 @@
+import { write } from 'node:fs'
+import { promisify } from 'node:util'
+import type { BufferPool } from './buffer-pool.ts'
+import { chunkBytes } from './buffer-pool.ts'
+import type { FileReader } from './file-reader.ts'
+import type { ImageReader, Lease } from './reader.ts'
+import { ReadFailed } from './reader.ts'
+import type { SharedFile } from './shared-file.ts'
+
+const writeAt = promisify(write)
+
+/** Withheld from every response until the image is proven: enough that no cut response can look complete. */
+export const heldBackBytes = 64 * 1024
+/** A reader that asks for no more than this is slow or blocked: it gets a copy, and pins no large buffer. */
+const copyBytes = 64 * 1024
+/** Received but not yet written: the upstream is paused above it. */
+const unwrittenBytes = 3 * chunkBytes
+/** A partly filled buffer is written after this long, so that a trickling upstream reaches the disk too. */
+const lingerMs = 20
+/** Written buffers kept for readers that are just behind, while the pool is not busy. */
+const recentChunks = 4
+
+type Chunk = { buffer: Buffer; start: number; length: number; written: number; readers: number }
+
+export type GrowingFileOptions = Readonly<{
+  file: SharedFile
+  size: number
+  /** Bytes that the file already has. */
+  startAt: number
+  holdBack: boolean
+  pool: BufferPool
+  files: FileReader
+  /** Bytes below `position` are in the file now. */
+  onWritten(position: number): void
+  /** `append` may go on after it returned false. */
+  onRoom(): void
+  /** Writing to the file failed; readers have been told already. */
+  onWriteFailed(error: unknown): void
+}>
+
+/**
+ * One writer appends, many readers follow. What has just arrived is read from the writer's own buffers, everything
+ * older from the file, so nobody waits for the disk and a slow reader costs nothing but its own position.
+ */
+export class GrowingFile {
+  readonly size: number
+  readonly #options: GrowingFileOptions
+  #chunks: Chunk[] = []
+  #overflow: Buffer[] = []
+  #received: number
+  #written: number
+  #proven = false
+  #failure: ReadFailed | undefined
+  #waiting: Set<() => void> = new Set()
+  #wakeScheduled = false
+  #writing = false
+  #linger: NodeJS.Timeout | undefined
+  #throttled = false
+  #idle: (() => void)[] = []
+
+  constructor(options: GrowingFileOptions) {
+    this.#options = options
+    this.size = options.size
+    this.#received = options.startAt
+    this.#written = options.startAt
+  }
+
+  /** Bytes that have arrived, in memory or in the file. Where a broken download goes on. */
+  get received(): number {
+    return this.#received + this.#overflow.reduce((sum, bytes) => sum + bytes.length, 0)
+  }
+
+  get written(): number {
+    return this.#written
+  }
+
+  /** Copies `bytes` in; false: hold the upstream until `onRoom`. Never more than `size` in all: the caller checks. */
+  append(bytes: Buffer): boolean {
+    if (this.#failure !== undefined) return true
+    const rest = this.#overflow.length > 0 ? bytes : this.#store(bytes)
+    if (rest.length > 0) {
+      if (this.#overflow.length === 0) this.#options.pool.onFree(() => this.#retry())
+      this.#overflow.push(Buffer.from(rest))
+    }
+    this.#wake()
+    this.#scheduleWrite(false)
+    this.#throttled = this.#overflow.length > 0 || this.#received - this.#written >= unwrittenBytes
+    return !this.#throttled
+  }
+
+  /** Resolves when everything received is in the file, or the file has failed; no write is under way then. */
+  async flushed(): Promise<void> {
+    while (this.#writing || (this.#failure === undefined && this.received > this.#written)) {
+      this.#scheduleWrite(true)
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    }
+  }
+
+  /** The whole image is what it should be: the last bytes may go. */
+  prove(): void {
+    this.#proven = true
+    this.#wake()
+  }
+
+  /** Readers get no more bytes from here. The first failure stays. */
+  fail(failure: ReadFailed): void {
+    if (this.#failure !== undefined) return
+    this.#failure = failure
+    clearTimeout(this.#linger)
+    this.#overflow = []
+    if (!this.#writing) this.#tidy()
+    this.#wake()
+    this.#settleIdle()
+  }
+
+  /** A view for one response that ends at `end` (exclusive): its last bytes wait for the proof. */
+  reader(end: number, onClose: () => void): ImageReader {
+    const { file } = this.#options
+    file.hold()
+    let open = true
+    const read = (position: number, max: number): Lease | Promise<Lease> => {
+      if (!open) throw new ReadFailed('closed', 'the reader is closed')
+      const lease = this.#lend(position, Math.min(max, this.#limit(end) - position), max <= copyBytes)
+      if (lease !== undefined) return lease
+      return new Promise((resolve, reject) => {
+        const retry = () => {
+          if (!open) return stop(() => reject(new ReadFailed('closed', 'the reader is closed')))
+          if (this.#failure !== undefined) return stop(() => reject(this.#failure))
+          const lent = this.#lend(position, Math.min(max, this.#limit(end) - position), max <= copyBytes)
+          if (lent !== undefined) stop(() => resolve(lent))
+        }
+        const stop = (settle: () => void) => {
+          this.#waiting.delete(retry)
+          settle()
+        }
+        this.#waiting.add(retry)
+        if (this.#failure !== undefined) retry()
+      })
+    }
+    return {
+      size: this.size,
+      read,
+      close: () => {
+        if (!open) return
+        open = false
+        this.#wake()
+        file.drop()
+        onClose()
+      },
+    }
+  }
+
+  #limit(end: number): number {
+    return this.#proven || !this.#options.holdBack ? end : end - heldBackBytes
+  }
+
+  #lend(position: number, room: number, copy: boolean): Lease | Promise<Lease> | undefined {
+    if (room <= 0 || this.#failure !== undefined) return undefined
+    const chunk = this.#chunks.find(({ start, length }) => position >= start && position < start + length)
+    if (chunk !== undefined) {
+      const from = position - chunk.start
+      const bytes = chunk.buffer.subarray(from, Math.min(chunk.length, from + room))
+      if (!copy && (chunk.readers > 0 || this.#options.pool.pin())) {
+        chunk.readers++
+        return { bytes, release: () => this.#unpin(chunk) }
+      }
+      const copied = Buffer.from(bytes.subarray(0, copyBytes))
+      return { bytes: copied, release: () => {} }
+    }
+    if (position >= this.#written) return undefined
+    const { file, files } = this.#options
+    const lease = files.read(file.fd, position, Math.min(room, this.#written - position))
+    if (!(lease instanceof Promise)) return lease
+    file.hold()
+    return lease
+      .catch((cause: unknown) => {
+        throw new ReadFailed('cache', `cannot read the growing file at ${position}`, { cause })
+      })
+      .finally(() => file.drop())
+  }
+
+  #unpin(chunk: Chunk): void {
+    if (--chunk.readers > 0) return
+    this.#options.pool.unpin()
+    this.#tidy()
+  }
+
+  /** Copies as much as there are buffers for; gives what is left. */
+  #store(bytes: Buffer): Buffer {
+    let offset = 0
+    while (offset < bytes.length) {
+      let chunk = this.#chunks.at(-1)
+      if (chunk === undefined || chunk.length === chunkBytes || chunk.start + chunk.length !== this.#received) {
+        const buffer = this.#options.pool.take()
+        if (buffer === undefined) break
+        chunk = { buffer, start: this.#received, length: 0, written: 0, readers: 0 }
+        this.#chunks.push(chunk)
+      }
+      const copied = bytes.copy(chunk.buffer, chunk.length, offset)
+      chunk.length += copied
+      offset += copied
+      this.#received += copied
+    }
+    return bytes.subarray(offset)
+  }
+
+  #retry(): void {
+    while (this.#failure === undefined) {
+      const first = this.#overflow[0]
+      if (first === undefined) break
+      const rest = this.#store(first)
+      if (rest.length > 0) {
+        this.#overflow[0] = rest
+        this.#options.pool.onFree(() => this.#retry())
+        break
+      }
+      this.#overflow.shift()
+    }
+    this.#wake()
+    this.#scheduleWrite(false)
+  }
+
+  /** Full buffers are written at once, a partial one after a moment or when asked to (`now`). */
+  #scheduleWrite(now: boolean): void {
+    if (this.#failure !== undefined) return
+    const next = this.#chunks.find((chunk) => chunk.written < chunk.length)
+    if (next === undefined) return
+    if (now || next.length === chunkBytes || next.start + next.length === this.size) {
+      clearTimeout(this.#linger)
+      this.#linger = undefined
+      if (!this.#writing) void this.#write(now)
+      return
+    }
+    this.#linger ??= setTimeout(() => {
+      this.#linger = undefined
+      if (!this.#writing) void this.#write(true)
+    }, lingerMs)
+  }
+
+  async #write(partial: boolean): Promise<void> {
+    this.#writing = true
+    try {
+      for (;;) {
+        const chunk = this.#chunks.find((candidate) => candidate.written < candidate.length)
+        if (chunk === undefined || this.#failure !== undefined) break
+        if (chunk.length < chunkBytes && !partial && chunk.start + chunk.length < this.size) break
+        const length = chunk.length - chunk.written
+        const at = chunk.start + chunk.written
+        const { bytesWritten } = await writeAt(this.#options.file.fd, chunk.buffer, chunk.written, length, at)
+        chunk.written += bytesWritten
+        this.#written += bytesWritten
+        this.#options.onWritten(this.#written)
+        this.#tidy()
+        this.#relax()
+      }
+    } catch (error) {
+      this.fail(new ReadFailed('cache', 'cannot write to the cache', { cause: error }))
+      this.#options.onWriteFailed(error)
+    } finally {
+      this.#writing = false
+      this.#tidy()
+    }
+    this.#settleIdle()
+    this.#scheduleWrite(false)
+  }
+
+  #relax(): void {
+    if (!this.#throttled || this.#overflow.length > 0 || this.#received - this.#written >= unwrittenBytes) return
+    this.#throttled = false
+    this.#options.onRoom()
+  }
+
+  /** Gives back buffers that are written, that nobody reads, and that are not worth keeping for the next reader. */
+  #tidy(): void {
+    const { pool } = this.#options
+    const over = this.#failure !== undefined || this.#written === this.size
+    const isDone = (chunk: Chunk) =>
+      chunk.readers === 0 && (over || (chunk.length === chunkBytes && chunk.written === chunkBytes))
+    let keep = over || pool.inUse > 24 ? 0 : recentChunks
+    for (let index = this.#chunks.length - 1; index >= 0; index--) {
+      const chunk = this.#chunks[index]
+      if (chunk === undefined || !isDone(chunk) || (this.#writing && chunk.written < chunk.length)) continue
+      if (keep-- > 0) continue
+      this.#chunks.splice(index, 1)
+      pool.give(chunk.buffer)
+    }
+  }
+
+  #settleIdle(): void {
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Once per turn of the event loop: what arrived meanwhile goes out in one piece. */
+  #wake(): void {
+    if (this.#wakeScheduled || this.#waiting.size === 0) return
+    this.#wakeScheduled = true
+    setImmediate(() => {
+      this.#wakeScheduled = false
+      for (const retry of [...this.#waiting]) retry()
+    })
+  }
+}

@@ -1,0 +1,74 @@
+import type { Facts } from '../../drivers/driver.ts'
+import type { FileReader } from './file-reader.ts'
+import type { Committed } from './files.ts'
+import type { ImageReader } from './reader.ts'
+import { ReadFailed } from './reader.ts'
+import { shareFile } from './shared-file.ts'
+import { fileKey, type SmallImages } from './small-images.ts'
+
+/** A committed image, open and locked against eviction until it is closed. */
+export interface Hit extends ImageReader {
+  readonly id: string
+  readonly facts: Facts
+  /** Counts one complete read. Does not wait, never fails the response. */
+  completed(): void
+}
+
+export type HitTools = Readonly<{
+  fileReader: FileReader
+  small: SmallImages
+  touch(id: string): void
+}>
+
+/** Whether the facts were established for this very file: Glance may have written another one meanwhile. */
+export const factsMatch = (facts: Facts | undefined, { stats }: Committed): boolean =>
+  facts !== undefined &&
+  facts.inode === stats.ino &&
+  facts.size === stats.size &&
+  facts.modifiedAt === Math.round(stats.mtimeMs)
+
+export function openHit(tools: HitTools, id: string, facts: Facts, { handle, stats }: Committed): Hit {
+  const file = shareFile(handle)
+  const key = fileKey(stats)
+  const { size } = stats
+  let inMemory = tools.small.get(key)
+  let open = true
+
+  async function fromDisk(position: number, max: number) {
+    file.hold()
+    try {
+      if (size > tools.small.largest)
+        return await tools.fileReader.read(handle.fd, position, Math.min(max, size - position))
+      const bytes = Buffer.allocUnsafeSlow(size)
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await handle.read(bytes, at, size - at, at)
+        if (bytesRead === 0) throw new Error(`the file ends at ${at}, expected ${size}`)
+        at += bytesRead
+      }
+      tools.small.put(key, bytes)
+      inMemory = bytes
+      return { bytes: bytes.subarray(position, position + max), release: () => {} }
+    } catch (cause) {
+      throw new ReadFailed('cache', `cannot read the cached image at ${position}`, { cause })
+    } finally {
+      file.drop()
+    }
+  }
+
+  return {
+    id,
+    facts,
+    size,
+    read(position, max) {
+      if (!open) throw new ReadFailed('closed', 'the reader is closed')
+      if (inMemory === undefined) return fromDisk(position, max)
+      return { bytes: inMemory.subarray(position, position + max), release: () => {} }
+    },
+    completed: () => tools.touch(id),
+    close() {
+      if (!open) return
+      open = false
+      file.drop()
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/**
+ * Where everything lies below `image_cache_dir`. The first four places are Glance's own, so that a directory can be
+ * taken over from Glance and given back; what is only ours lives in `.afterimage/`, which Glance never looks at.
+ */
+export interface Layout {
+  readonly dir: string
+  readonly incompleteDir: string
+  readonly invalidDir: string
+  readonly queueDir: string
+  readonly fillsDir: string
+  /** Serialises summing, evicting and reserving among all processes. */
+  readonly spaceLock: string
+  committed(id: string): string
+  incomplete(id: string): string
+  invalid(id: string): string
+  queued(id: string): string
+  /** What is being filled into `incomplete/<id>`: size, digests, watermark. See fill-record.ts. */
+  fillRecord(id: string): string
+}
+
+/** Creates what is missing (directories 0750: image bytes are not for everybody) and gives the paths. */
+export async function openLayout(dir: string): Promise<Layout> {
+  const ours = join(dir, '.afterimage')
+  const layout = {
+    dir,
+    incompleteDir: join(dir, 'incomplete'),
+    invalidDir: join(dir, 'invalid'),
+    queueDir: join(dir, 'queue'),
+    fillsDir: join(ours, 'fills'),
+    spaceLock: join(ours, 'space.lock'),
+    committed: (id: string) => join(dir, id),
+    incomplete: (id: string) => join(layout.incompleteDir, id),
+    invalid: (id: string) => join(layout.invalidDir, id),
+    queued: (id: string) => join(layout.queueDir, id),
+    fillRecord: (id: string) => join(layout.fillsDir, id),
+  }
+  for (const place of [dir, layout.incompleteDir, layout.invalidDir, layout.queueDir, layout.fillsDir]) {
+    await mkdir(place, { recursive: true, mode: 0o750 })
+  }
+  return layout
+}

@@ -1,0 +1,193 @@
+import type { Caller, Download, ImageRecord, Refusal } from '../origin/origin.ts'
+import { strongestProof } from './digest-name.ts'
+import { Fill, type FillTools, type Following } from './fill.ts'
+import { createFillRecord, readFillRecord, resumableAt } from './fill-record.ts'
+import { followForeign } from './foreign-fill.ts'
+import { NotCacheable, type NotCached } from './not-cached.ts'
+import { contradiction } from './receive.ts'
+import { UpstreamFailed } from './upstream-failed.ts'
+
+/** What the first of those who want an uncached image gets. */
+export type Led =
+  /** It is arriving; `fill` when this process receives it. */
+  | Readonly<{ kind: 'following'; following: Following; fill: Fill | undefined }>
+  /** It will not be cached. `download` is the upstream's answer to this caller, when it is open already. */
+  | Readonly<{ kind: 'pass'; reason: NotCached; download: Download | undefined }>
+  /** The upstream's own answer to this caller. */
+  | Readonly<{ kind: 'refused'; refusal: Refusal }>
+
+export type MissTools = FillTools &
+  Readonly<{
+    maxFills: number
+    followIdleMs: number
+    /** Claims one of `cache.max_fills`; gives how to release it, undefined when all are taken. */
+    takeSlot(): (() => void) | undefined
+    onFill(fill: Fill): void
+    onOrphaned(fill: Fill): void
+  }>
+
+type SizedRecord = ImageRecord & { size: number }
+
+/** Bytes of the image that are on disk already, and may be gone on with once the upstream's record proves to match. */
+type LeftOver = Readonly<{
+  /** `unproven`: a committed file without facts of ours, whole as far as its length tells. */
+  place: 'incomplete' | 'unproven'
+  inode: number
+  at: number
+  onDisk: number
+  size: number
+  hashValue: string | undefined
+  md5: string | undefined
+}>
+
+/**
+ * Asks the upstream for the image with the caller's own credentials, its record beside it, and begins a fill with the
+ * answer if the image can be cached. Rejects with an OriginError when the upstream cannot be asked, and with an
+ * UpstreamFailed when its answers contradict each other.
+ */
+export async function lead(tools: MissTools, id: string, caller: Caller): Promise<Led> {
+  const leftOver = await findLeftOver(tools, id)
+  const abort = new AbortController()
+  const describing = describe(tools, id, caller, abort.signal)
+  try {
+    const answer = await request(tools, id, caller, leftOver)
+    if (answer.kind === 'refusal') return { kind: 'refused', refusal: answer }
+    return await begin(tools, id, caller, leftOver, answer.kind === 'download' ? answer : undefined, await describing)
+  } finally {
+    abort.abort()
+  }
+}
+
+/**
+ * For what is whole on disk the question is enough: no byte needs to be sent. A range that is refused for its own sake
+ * (the image is another, shorter one now; the store does no ranges) says nothing about the caller: ask for the whole.
+ */
+async function request(tools: MissTools, id: string, caller: Caller, leftOver: LeftOver | undefined) {
+  const { origin } = tools
+  if (leftOver === undefined) return origin.download(id, caller)
+  if (leftOver.at >= leftOver.size) return origin.ask(id, caller)
+  const answer = await origin.download(id, caller, { start: leftOver.at, end: undefined })
+  const isAboutCaller = answer.kind === 'download' || [401, 403, 404].includes(answer.status)
+  return isAboutCaller ? answer : origin.download(id, caller)
+}
+
+async function describe(tools: MissTools, id: string, caller: Caller, signal: AbortSignal) {
+  try {
+    const answer = await tools.origin.describe(id, caller, signal)
+    return answer.kind === 'described' ? answer.record : undefined
+  } catch {
+    // The image's data decides the response; without its record it only is not cached.
+    return undefined
+  }
+}
+
+async function begin(
+  tools: MissTools,
+  id: string,
+  caller: Caller,
+  leftOver: LeftOver | undefined,
+  download: Download | undefined,
+  described: ImageRecord | undefined,
+): Promise<Led> {
+  let release: (() => void) | undefined
+  try {
+    const record = cacheable(described)
+    if (download !== undefined) contradiction(download, record)
+    release = tools.takeSlot()
+    if (release === undefined) throw new NotCacheable('busy', `cache.max_fills (${tools.maxFills}) are under way`)
+    const usable = leftOver !== undefined && continues(leftOver, record) ? leftOver : undefined
+    const onDisk = usable?.onDisk ?? 0
+    const claimed = await tools.space.reserve(id, record.size, onDisk, () => claim(tools, id, record, usable))
+    if (claimed === undefined) {
+      const following = await followForeign({ ...tools, idleMs: tools.followIdleMs }, id, record)
+      if (following === undefined) throw new NotCacheable('busy', 'another process is filling another state of it')
+      download?.abort()
+      release()
+      return { kind: 'following', following, fill: undefined }
+    }
+    // A body that begins behind what we have would leave a hole: the fill asks again for what it needs.
+    const fits = download !== undefined && download.offset <= claimed.startAt
+    if (!fits) download?.abort()
+    const start = { ...claimed, record, caller, download: fits ? download : undefined }
+    const fill: Fill = new Fill(tools, start, () => tools.onOrphaned(fill))
+    void fill.done.then(release)
+    tools.onFill(fill)
+    return { kind: 'following', following: fill, fill }
+  } catch (error) {
+    release?.()
+    if (error instanceof UpstreamFailed) {
+      download?.abort()
+      throw error
+    }
+    const reason = error instanceof NotCacheable ? error.reason : 'cache-failed'
+    tools.events.notCached(id, reason, error)
+    // Only an answer that is the whole image can be handed on as it is.
+    const whole = download?.status === 200 ? download : undefined
+    if (whole === undefined) download?.abort()
+    return { kind: 'pass', reason, download: whole }
+  }
+}
+
+/** Takes `incomplete/<id>` and records what it is to become. undefined: another process has it. */
+async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver: LeftOver | undefined) {
+  const { files, layout, driver } = tools
+  const kept = leftOver?.place === 'unproven' ? await driver.get(id) : undefined
+  let owned = leftOver?.place === 'unproven' ? await files.demote(id) : await files.claim(id)
+  if (owned === undefined) return undefined
+  try {
+    const startAt = leftOver?.inode === owned.inode ? Math.min(leftOver.at, owned.size) : 0
+    if (startAt === 0 && owned.size > 0) owned = await files.startOver(owned)
+    const facts = {
+      inode: owned.inode,
+      size: record.size,
+      md5: record.md5,
+      hashAlgo: record.hashAlgo,
+      hashValue: record.hashValue,
+      updatedAt: record.updatedAt,
+    }
+    const fillRecord = await createFillRecord(layout, id, facts, { watermark: startAt, synced: 0 })
+    return { owned, fillRecord, startAt, kept }
+  } catch (error) {
+    await owned.handle.close()
+    throw error
+  }
+}
+
+async function findLeftOver(tools: MissTools, id: string): Promise<LeftOver | undefined> {
+  const { files, layout } = tools
+  try {
+    const committed = await files.openCommitted(id)
+    if (committed !== undefined) {
+      await committed.handle.close()
+      const { ino, size } = committed.stats
+      return { place: 'unproven', inode: ino, at: size, onDisk: size, size, hashValue: undefined, md5: undefined }
+    }
+    const record = await readFillRecord(layout, id)
+    const handle = record === undefined ? undefined : await files.openIncomplete(id)
+    if (record === undefined || handle === undefined) return undefined
+    const stats = await handle.stat()
+    await handle.close()
+    const at = resumableAt(record, { inode: stats.ino, size: stats.size })
+    if (at === 0) return undefined
+    const { size, hashValue, md5 } = record.facts
+    return { place: 'incomplete', inode: stats.ino, at, onDisk: stats.blocks * 512, size, hashValue, md5 }
+  } catch (error) {
+    // What cannot be read cannot be gone on with; the image is downloaded as if it were not there.
+    tools.events.fault('looking for a fill to resume', id, error)
+    return undefined
+  }
+}
+
+/** Only a declared digest can prove bytes of another process's life. */
+function continues(leftOver: LeftOver, record: SizedRecord): boolean {
+  if (strongestProof(record) === undefined || leftOver.size !== record.size) return false
+  return leftOver.place === 'unproven' || (leftOver.hashValue === record.hashValue && leftOver.md5 === record.md5)
+}
+
+function cacheable(record: ImageRecord | undefined): SizedRecord {
+  if (record === undefined) throw new NotCacheable('no-record', 'the upstream gives no record of the image')
+  const { status, size } = record
+  if (status !== 'active') throw new NotCacheable('not-active', `the image's status is ${status}`)
+  if (size === undefined || size <= 0) throw new NotCacheable('no-size', 'the image has no data of a known size')
+  return { ...record, size }
+}

@@ -1,0 +1,28 @@
+import type { FileHandle } from 'node:fs/promises'
+
+/**
+ * One opened file with several users. It is closed when the last has let go: a descriptor closed under a read that is
+ * under way in another thread could be reused for another file, and the read would get that file's bytes.
+ */
+export interface SharedFile {
+  readonly fd: number
+  readonly handle: FileHandle
+  hold(): void
+  drop(): void
+}
+
+/** The caller is the first user. `onClose` runs once, after the close; a failing close is reported to it. */
+export function shareFile(handle: FileHandle, onClose?: (error: unknown) => void): SharedFile {
+  let users = 1
+  return {
+    fd: handle.fd,
+    handle,
+    hold() {
+      users++
+    },
+    drop() {
+      if (--users > 0) return
+      handle.close().then(() => onClose?.(undefined), onClose ?? (() => {}))
+    },
+  }
+}

@@ -1,0 +1,202 @@
+import { readdir, rm, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Driver } from '../../drivers/driver.ts'
+import { isAbsent } from './error-code.ts'
+import type { CacheEvents, EvictionCause } from './events.ts'
+import { exclusiveBy } from './exclusive.ts'
+import type { Files } from './files.ts'
+import { readFillRecord, removeFillRecord } from './fill-record.ts'
+import type { Layout } from './layout.ts'
+import { tryLockExclusive } from './lock.ts'
+import { NotCacheable } from './not-cached.ts'
+
+export type SpaceOptions = Readonly<{
+  layout: Layout
+  files: Files
+  driver: Driver
+  events: CacheEvents
+  /** `hard`: the committed images and the fills under way never exceed `maxSize`, not for a moment. */
+  limit: 'soft' | 'hard'
+  maxSize: number
+  /** Bytes that stay free on the file system, whatever the limit. */
+  minFreeSpace: number
+  /**
+   * An image that is being read may be unlinked when nothing else can go and it was last asked for this long ago
+   * (ms): one slow reader cannot freeze eviction, and an image in real use stays.
+   */
+  inUseGrace?: number
+}>
+
+/** A fill under way in this process, for the sum. */
+export type InFlight = Readonly<{ size: number; written: () => number }>
+
+/** A file, its directory entries while it is renamed, and its record. */
+const inodesNeeded = 4
+
+/** Room for images: summing, evicting and recording a reservation happen under one lock of all processes. */
+export class Space {
+  readonly #options: SpaceOptions
+  readonly #exclusive
+  readonly #inFlight = new Map<string, InFlight>()
+  /** Unlinked while being read: their bytes are on disk until the last reader closes. */
+  readonly #unlinked = new Set<{ size: number; handle: { fd: number; close(): Promise<void> } }>()
+
+  constructor(options: SpaceOptions) {
+    this.#options = options
+    this.#exclusive = exclusiveBy(options.layout.spaceLock)
+  }
+
+  /**
+   * Makes room for an image of `size` bytes, of which `onDisk` lie in `incomplete/` already, then runs `claim`, which
+   * records the reservation by writing the fill's record. Rejects with NotCacheable when there is no room: nothing was
+   * evicted in vain as far as could be foreseen.
+   */
+  async reserve<T>(id: string, size: number, onDisk: number, claim: () => Promise<T>): Promise<T> {
+    const { limit, maxSize } = this.#options
+    if (limit === 'hard' && size > maxSize) {
+      throw new NotCacheable('too-large', `${size} bytes are more than image_cache_max_size (${maxSize})`)
+    }
+    return this.#exclusive(async () => {
+      await this.#makeRoom(id, size, onDisk)
+      return claim()
+    })
+  }
+
+  /** The fill counts with its full size from now on, until `release`. */
+  hold(id: string, fill: InFlight): void {
+    this.#inFlight.set(id, fill)
+  }
+
+  release(id: string): void {
+    this.#inFlight.delete(id)
+  }
+
+  /** Removes a committed image and what is known about it; false when it is in use or was gone. */
+  async evict(id: string, cause: EvictionCause, evenIfRead = false): Promise<boolean> {
+    const { files, driver, events } = this.#options
+    const removal = await files.remove(id, evenIfRead)
+    if (removal.kind === 'in-use' || removal.kind === 'absent') return false
+    if (removal.kind === 'unlinked') this.#unlinked.add(removal)
+    await driver.forget(id)
+    events.evicted(id, cause, removal.size)
+    return true
+  }
+
+  /** Bytes of images that were unlinked while being read and are not closed yet. */
+  unlinkedBytes(): number {
+    let bytes = 0
+    for (const file of this.#unlinked) {
+      if (tryLockExclusive(file.handle.fd)) {
+        this.#unlinked.delete(file)
+        void file.handle.close()
+      } else bytes += file.size
+    }
+    return bytes
+  }
+
+  async #makeRoom(id: string, size: number, onDisk: number): Promise<void> {
+    const { limit, maxSize, minFreeSpace, layout, driver } = this.#options
+    const used = await this.#used(id)
+    const disk = await statfs(layout.dir)
+    /** What must still be freed, for each bound; recomputed as files go. */
+    let overLimit = limit === 'hard' ? used.total + size - maxSize : 0
+    let overDisk = used.promised + size - onDisk + minFreeSpace - disk.bavail * disk.bsize
+    let overInodes = disk.files > 0 ? inodesNeeded - disk.ffree : 0
+    const fits = () => overLimit <= 0 && overDisk <= 0 && overInodes <= 0
+    const freed = (bytes: number) => {
+      overLimit -= bytes
+      overDisk -= bytes
+      overInodes -= 1
+    }
+    if (fits()) return
+    await this.#dropUseless(id, fits, freed)
+    if (fits()) return
+    const { size: evictable } = await driver.totals()
+    if (overDisk > evictable || overLimit > evictable) throw noRoom(overLimit, overDisk)
+    await this.#evictLeastRecent(fits, freed, false)
+    if (!fits()) {
+      // What is unlinked here is freed when its readers close, not now: this image passes through, a later one fits.
+      let pending = Math.max(overLimit, overDisk, 1)
+      const unlinked = (bytes: number) => {
+        pending -= bytes
+      }
+      await this.#evictLeastRecent(() => pending <= 0, unlinked, true)
+      throw noRoom(overLimit, overDisk)
+    }
+  }
+
+  /** `total`: bytes that count against the limit, but for `id` itself. `promised`: bytes that fills will still write. */
+  async #used(id: string): Promise<{ total: number; promised: number }> {
+    const { driver, layout } = this.#options
+    let total = (await driver.totals()).size + this.unlinkedBytes()
+    let promised = 0
+    for (const name of await readdir(layout.invalidDir)) total += await sizeOf(join(layout.invalidDir, name))
+    for (const name of await readdir(layout.incompleteDir)) {
+      if (name === id || this.#inFlight.has(name)) continue
+      const onDisk = await sizeOf(join(layout.incompleteDir, name))
+      const record = (await this.#isOwned(name)) ? await readFillRecord(layout, name) : undefined
+      total += Math.max(onDisk, record?.facts.size ?? 0)
+      promised += Math.max(0, (record?.facts.size ?? 0) - onDisk)
+    }
+    for (const [name, fill] of this.#inFlight) {
+      if (name === id) continue
+      total += fill.size
+      promised += Math.max(0, fill.size - fill.written())
+    }
+    return { total, promised }
+  }
+
+  async #isOwned(id: string): Promise<boolean> {
+    const owned = await this.#options.files.claim(id)
+    // It vanished after the directory was read: what we hold is an empty file of our own making.
+    if (owned?.size === 0) await this.#options.files.discard(owned)
+    await owned?.handle.close()
+    return owned === undefined
+  }
+
+  /** Failed copies first, then left-over fills that nobody works on, oldest first. */
+  async #dropUseless(id: string, fits: () => boolean, freed: (bytes: number) => void): Promise<void> {
+    const { layout, files } = this.#options
+    for (const name of await readdir(layout.invalidDir)) {
+      if (fits()) return
+      const path = join(layout.invalidDir, name)
+      const size = await sizeOf(path)
+      await rm(path, { force: true })
+      freed(size)
+    }
+    for (const name of await readdir(layout.incompleteDir)) {
+      if (fits()) return
+      if (name === id || this.#inFlight.has(name)) continue
+      const owned = await files.claim(name)
+      if (owned === undefined) continue
+      await files.discard(owned)
+      await owned.handle.close()
+      await removeFillRecord(layout, name)
+      freed(owned.size)
+    }
+  }
+
+  async #evictLeastRecent(fits: () => boolean, freed: (bytes: number) => void, evenIfRead: boolean): Promise<void> {
+    const grace = this.#options.inUseGrace ?? 600_000
+    for await (const entry of this.#options.driver.list()) {
+      if (fits()) return
+      if (entry.pinned || (evenIfRead && entry.accessedAt > Date.now() - grace)) continue
+      if (await this.evict(entry.id, 'space', evenIfRead)) freed(entry.size)
+    }
+  }
+}
+
+function noRoom(overLimit: number, overDisk: number): NotCacheable {
+  if (overLimit > 0) return new NotCacheable('limit', `${overLimit} bytes more than image_cache_max_size allows`)
+  if (overDisk > 0) return new NotCacheable('no-space', `${overDisk} bytes too few are free on the cache's file system`)
+  return new NotCacheable('no-inodes', "the cache's file system has no free inodes")
+}
+
+const sizeOf = (path: string) =>
+  stat(path).then(
+    ({ size }) => size,
+    (error: unknown) => {
+      if (isAbsent(error)) return 0
+      throw error
+    },
+  )
