@@ -169,10 +169,9 @@ export class GrowingFile {
     }
     if (position >= this.#written) return undefined
     const { file, files } = this.#options
-    const lease = files.read(file.fd, position, Math.min(room, this.#written - position))
-    if (!(lease instanceof Promise)) return lease
     file.hold()
-    return lease
+    return files
+      .read(file.fd, position, Math.min(room, this.#written - position))
       .catch((cause: unknown) => {
         throw new ReadFailed('cache', `cannot read the growing file at ${position}`, { cause })
       })

@@ -98,7 +98,8 @@ export type RelayOptions = Readonly<{
   responseHeaders?: HeaderList
   /**
    * Called with the final status before any of the answer goes to the client, so that whoever has the answer in hand
-   * finds its consequences in force. Must not throw.
+   * finds its consequences in force; with 0 when there was no answer: the store may have carried the request out all
+   * the same. Must not throw.
    */
   onAnswer?(status: number): void
   caller: Caller

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** What `promise` gives; rejects, naming `label`, when that takes longer than `ms`. */
-export async function deadline<T>(promise: Promise<T>, label: string, ms = 10_000): Promise<T> {
+export async function deadline<T>(promise: PromiseLike<T>, label: string, ms = 10_000): Promise<T> {
   const late = Promise.withResolvers<never>()
   // Made here and not in the callback, so that its stack points to the test that waits.
   const error = new Error(`deadline of ${ms} ms passed: ${label}`)

@@ -1,6 +1,13 @@
 import type { TestContext } from 'node:test'
 import { openGlance } from '../../src/origin/glance.ts'
-import type { Caller, Download, HeaderList, Origin, RangeWanted } from '../../src/origin/origin.ts'
+import {
+  type Caller,
+  type Download,
+  type HeaderList,
+  type Origin,
+  OriginError,
+  type RangeWanted,
+} from '../../src/origin/origin.ts'
 import { type ScriptedUpstream, startUpstream } from './scripted-upstream.ts'
 
 export type Options = Readonly<{
@@ -48,4 +55,9 @@ export async function bodyOf(download: Download): Promise<Buffer> {
     chunks.push(Buffer.from(chunk))
   })
   return Buffer.concat(chunks)
+}
+
+/** Whether an error is an OriginError of this reason. */
+export function because(reason: OriginError['reason']): (error: unknown) => boolean {
+  return (error) => error instanceof OriginError && error.reason === reason
 }

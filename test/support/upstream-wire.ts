@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { eventually } from './deadline.ts'
 
-/** What a request's body came to. */
-export type BodySum = Readonly<{ length: number; sha256: string }>
+/** What a request's body came to; `whole` when its framing was complete. */
+export type BodySum = Readonly<{ length: number; sha256: string; whole: boolean }>
 
 const queueMost = 1_048_576
 
@@ -135,6 +135,7 @@ export async function readBody(
 ): Promise<BodySum> {
   const hash = createHash('sha256')
   let length = 0
+  let whole = false
   const take = (piece: Buffer) => {
     hash.update(piece)
     length += piece.length
@@ -149,13 +150,14 @@ export async function readBody(
         for (let trailer = await wire.readUntil('\r\n'); trailer !== undefined && trailer.length > 2; ) {
           trailer = await wire.readUntil('\r\n')
         }
+        whole = true
         break
       }
       if (!(await wire.readExactly(size, take))) break
       await wire.readUntil('\r\n')
     }
   } else {
-    await wire.readExactly(Number(field('content-length') ?? 0), take)
+    whole = await wire.readExactly(Number(field('content-length') ?? 0), take)
   }
-  return { length, sha256: hash.digest('hex') }
+  return { length, sha256: hash.digest('hex'), whole }
 }

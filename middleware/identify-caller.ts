@@ -1,0 +1,36 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { createMiddleware } from 'hono/factory'
+import type { Env } from '../src/http/env.ts'
+import { callerFields, fieldPairs, isLoop, valuesOf } from '../src/http/hop-by-hop.ts'
+import { splitTarget } from '../src/http/image-paths.ts'
+import { answerPlainly } from '../src/http/plain-answer.ts'
+import { soleTokenKey } from '../src/http/sole-token.ts'
+
+/**
+ * Says for the rest of the request on whose behalf the upstream is asked, and refuses a request that has been through
+ * this very cache before (RFC 9110 7.6.3): it would go round for ever.
+ */
+export const identifyCaller = (options: Readonly<{ pseudonym: string }>) =>
+  createMiddleware<Env>(async function identifyCaller(c, next) {
+    const { incoming, outgoing } = c.env
+    const { rawHeaders } = incoming
+    if (isLoop(valuesOf(fieldPairs(rawHeaders), 'via'), options.pseudonym)) {
+      answerPlainly(outgoing, 508, "The request has come back to this cache: its upstream's address leads to itself.")
+      return RESPONSE_ALREADY_SENT
+    }
+    const { host } = incoming.headers
+    c.set('caller', {
+      headers: callerFields(rawHeaders, {
+        pseudonym: options.pseudonym,
+        httpVersion: incoming.httpVersion,
+        clientAddress: incoming.socket.remoteAddress,
+        scheme: 'http',
+        host,
+        requestId: c.get('requestId'),
+      }),
+      host,
+      key: soleTokenKey(rawHeaders),
+      query: splitTarget(incoming.url ?? '/').query,
+    })
+    return next()
+  })

@@ -1,0 +1,41 @@
+import { read } from 'node:fs'
+import { endOfFile, FileReadFailed } from './file-read-failed.ts'
+import type { Lease } from './reader.ts'
+
+/** What a reader may hold whose client does not take its bytes (64 KiB). */
+export const smallBytes = 64 << 10
+
+/** Buffers kept for the next reads when nobody uses them: 4 MiB. What is used at once is bounded by the clients. */
+const kept = 64
+
+/**
+ * Reads of at most 64 KiB through libuv's own threads, into buffers of one pool. It has no upper bound, so that nobody
+ * ever waits for a buffer that a slow client holds.
+ */
+export function createSmallReads(): (fd: number, position: number, length: number) => Promise<Lease> {
+  const free: Buffer[] = []
+  const give = (buffer: Buffer) => {
+    if (free.length < kept) free.push(buffer)
+  }
+  return (fd, position, length) =>
+    new Promise((resolve, reject) => {
+      const buffer = free.pop() ?? Buffer.allocUnsafeSlow(smallBytes)
+      read(fd, buffer, 0, Math.min(length, smallBytes), position, (error, bytesRead) => {
+        if (error === null && bytesRead > 0) return resolve(lend(buffer.subarray(0, bytesRead), () => give(buffer)))
+        give(buffer)
+        reject(new FileReadFailed(error?.errno ?? endOfFile, fd, position))
+      })
+    })
+}
+
+/** A lease that gives its buffer back once, however often it is released: a second owner would get another's bytes. */
+export function lend(bytes: Uint8Array, giveBack: () => void): Lease {
+  let held = true
+  return {
+    bytes,
+    release() {
+      if (held) giveBack()
+      held = false
+    },
+  }
+}

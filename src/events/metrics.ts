@@ -1,0 +1,49 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+
+/** What a download came from, as far as its client is concerned. */
+export type Result = 'hit' | 'miss' | 'joined' | 'pass'
+
+/** Whose word an authorization was. */
+export type AuthorizationAnswer = 'granted' | '401' | '403' | '404' | 'other' | 'unavailable'
+
+/** Prometheus metrics of one server. Names are part of the interface: dashboards and alerts rely on them. */
+export function createMetrics(read: Readonly<{ totals(): Promise<{ count: number; size: number }>; fills(): number }>) {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter({ name, help, labelNames, registers })
+
+  new Gauge({
+    name: 'afterimage_fills_in_progress',
+    help: 'Images that are being downloaded from the upstream now',
+    registers,
+    collect() {
+      this.set(read.fills())
+    },
+  })
+  const images = new Gauge({ name: 'afterimage_cached_images', help: 'Images in the cache', registers })
+  const bytes = new Gauge({ name: 'afterimage_cached_bytes', help: 'Bytes of images in the cache', registers })
+
+  return {
+    downloads: counter('afterimage_downloads_total', 'Downloads answered, by where the bytes came from', ['result']),
+    sent: counter('afterimage_sent_bytes_total', 'Image bytes sent to clients', ['source']),
+    received: counter('afterimage_received_bytes_total', 'Image bytes received from the upstream by fills', []),
+    fills: counter('afterimage_fills_total', 'Fills that ended', ['outcome']),
+    resumes: counter('afterimage_fill_resumes_total', 'Times that a fill went on after the upstream broke', []),
+    notCached: counter('afterimage_not_cached_total', 'Downloads passed through without being cached', ['reason']),
+    evictions: counter('afterimage_evictions_total', 'Images that left the cache', ['cause']),
+    authorizations: counter('afterimage_authorizations_total', "The upstream's answers to who may read", ['answer']),
+    faults: counter('afterimage_faults_total', 'Failures of our own that were worked around', ['what']),
+    contentType: registry.contentType,
+    /** The exposition text; the totals are asked only here. */
+    async render(): Promise<string> {
+      const totals = await read.totals()
+      images.set(totals.count)
+      bytes.set(totals.size)
+      return registry.metrics()
+    },
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>

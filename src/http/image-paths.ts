@@ -1,0 +1,39 @@
+/** A download asked for: of which image, and by which target the upstream knows it. */
+export type DownloadPath = Readonly<{ id: string; target: string }>
+
+/**
+ * Request targets are matched as they came: a router that normalises would turn `/v2/images/%2e%2e/cache` into
+ * something else than what the upstream will see.
+ */
+export function splitTarget(target: string): { path: string; query: string } {
+  const mark = target.indexOf('?')
+  return mark === -1 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark) }
+}
+
+/** `/v2/images/<id>/file` (any 2.x, as Glance's version negotiation accepts) or the short form `/images/<id>`. */
+export function downloadPath(target: string): DownloadPath | undefined {
+  const { path, query } = splitTarget(target)
+  const [, version, id] = /^\/(v2(?:\.\d{1,3})?)\/images\/([^/]+)\/file$/.exec(path) ?? []
+  if (version !== undefined && id !== undefined) return { id, target }
+  const [, short] = /^\/images\/([^/]+)$/.exec(path) ?? []
+  return short === undefined ? undefined : { id: short, target: `/v2/images/${short}/file${query}` }
+}
+
+/** The image that a PATCH, PUT, POST or DELETE of this target changes. `whole`: the image itself, not something of it. */
+export function changedImage(target: string): { id: string; whole: boolean } | undefined {
+  const { path } = splitTarget(target)
+  // Generous on purpose: what the upstream may take for a change of an image must not escape us by its spelling.
+  const segments = path.split('/').filter(Boolean).map(decoded)
+  if (/^v2(\.\d+)?$/.test(segments[0] ?? '')) segments.shift()
+  const [images, id, ...rest] = segments
+  if (images !== 'images' || id === undefined) return undefined
+  return { id: id.toLowerCase(), whole: rest.length === 0 }
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}

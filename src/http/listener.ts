@@ -1,0 +1,65 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import type { Hono } from 'hono'
+
+/** Tokens with many roles are long; Glance's own limit for one line (`max_header_line`) is 16 KiB. */
+const maxHeaderBytes = 64 * 1024
+const headersTimeoutMs = 60_000
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** Stops accepting, lets what is under way finish for at most `graceMs`, then resets the rest. */
+  close(graceMs: number): Promise<void>
+}
+
+/** Serves a Hono app over HTTP/1.1. Rejects when the address cannot be had. */
+export async function listen(
+  // biome-ignore lint/suspicious/noExplicitAny: apps differ in the variables of their contexts only
+  app: Hono<any>,
+  address: Readonly<{ host: string; port: number }>,
+): Promise<Listener> {
+  const handle = getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
+    overrideGlobalObjects: false,
+    // Bodies are streamed to the upstream by us; what is not read ends with its connection.
+    autoCleanupIncoming: false,
+  })
+  const server = createServer({
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headersTimeoutMs,
+    // A long upload takes longer than any total time: what is idle is noticed where its bytes are used.
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    insecureHTTPParser: false,
+  })
+  server.on('request', handle)
+  // `Expect: 100-continue` takes the same way: our 100 goes out when the upstream wants the body.
+  server.on('checkContinue', handle)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(address.port, address.host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const bound = server.address() as AddressInfo // listening on TCP: never a string or null
+  return { host: bound.address, port: bound.port, close: (graceMs) => end(server, graceMs) }
+}
+
+async function end(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  let isClosed = false
+  void closed.then(() => {
+    isClosed = true
+  })
+  const deadline = Date.now() + graceMs
+  while (!isClosed && Date.now() < deadline) {
+    // A kept-alive connection becomes idle when its response has ended.
+    server.closeIdleConnections()
+    await Promise.race([closed, delay(50, undefined, { ref: false })])
+  }
+  server.closeAllConnections()
+  await closed
+}

@@ -1,0 +1,54 @@
+import type { ServerResponse } from 'node:http'
+import type { Download, HeaderList } from '../origin/origin.ts'
+import { cutOff } from '../origin/relay-cut-off.ts'
+
+/** What became of a body that went straight from the upstream to its client. */
+export type PassedOn = Readonly<{ bytes: number; complete: boolean }>
+
+/** Answers with a download that the upstream has begun for this client: its fields, its bytes, nothing kept. */
+export function passOn(outgoing: ServerResponse, download: Download, added: HeaderList): Promise<PassedOn> {
+  outgoing.writeHead(download.status, [...download.headers, ...added].flat())
+  return passBytes(outgoing, download, { skip: 0, bytes: Number.POSITIVE_INFINITY })
+}
+
+/**
+ * Sends `bytes` of a download's body after skipping `skip`, and ends the response. What breaks is cut off by a reset:
+ * a clean close would look complete to a client that reads to the end of the connection.
+ */
+export async function passBytes(
+  outgoing: ServerResponse,
+  download: Download,
+  part: Readonly<{ skip: number; bytes: number }>,
+): Promise<PassedOn> {
+  let { skip } = part
+  let sent = 0
+  const abort = () => download.abort()
+  const resume = () => download.resume()
+  outgoing.once('close', abort)
+  outgoing.on('drain', resume)
+  try {
+    await download
+      .deliver((chunk) => {
+        const from = Math.min(skip, chunk.length)
+        skip -= from
+        const wanted = chunk.subarray(from, from + Math.min(chunk.length - from, part.bytes - sent))
+        sent += wanted.length
+        // A chunk may be overwritten after this call, and the socket keeps what it cannot send at once.
+        if (wanted.length > 0 && !outgoing.write(Buffer.from(wanted))) download.pause()
+        if (sent === part.bytes) download.abort()
+      })
+      .catch((error: unknown) => {
+        if (sent < part.bytes) throw error
+      })
+    if (Number.isFinite(part.bytes) && sent < part.bytes) throw new Error(`${part.bytes - sent} bytes are missing`)
+    outgoing.end()
+    return { bytes: sent, complete: true }
+  } catch {
+    // The upstream broke off, or the client has left: either way nobody may take this for the whole.
+    cutOff(outgoing)
+    return { bytes: sent, complete: false }
+  } finally {
+    outgoing.off('close', abort)
+    outgoing.off('drain', resume)
+  }
+}

@@ -1,0 +1,27 @@
+import { createHmac, randomBytes } from 'node:crypto'
+
+/** Tokens are kept as keyed hashes only, and the key ends with the process. */
+const key = randomBytes(32)
+
+/**
+ * Fields that may change what the upstream grants, beside the token itself. On a real Glance an expired token beside a
+ * service token is accepted that alone would not be: a "yes" to both says nothing about either.
+ */
+const otherCredentials =
+  /^(authorization|proxy-authorization|cookie|x-storage-token|x-service-.*|x-identity-.*|x-user.*|x-project.*|x-tenant.*|x-domain.*|x-roles?|x-trust.*|x-is-admin.*)$/
+
+/**
+ * A hash that stands for the caller when one X-Auth-Token is its sole credential, so that a "yes" may be reused for it;
+ * undefined for everybody else, who is asked for every time.
+ */
+export function soleTokenKey(rawHeaders: readonly string[]): string | undefined {
+  let token: string | undefined
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? ''
+    if (name === 'x-auth-token') {
+      if (token !== undefined) return undefined
+      token = rawHeaders[at + 1]
+    } else if (otherCredentials.test(name)) return undefined
+  }
+  return token === undefined || token === '' ? undefined : createHmac('sha256', key).update(token).digest('base64url')
+}

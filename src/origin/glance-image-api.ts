@@ -1,0 +1,55 @@
+import { valuesOf } from '../http/hop-by-hop.ts'
+import type { Answer } from './exchange.ts'
+import { readShort } from './exchange-body.ts'
+import { type GlanceRecord, parseRecord } from './glance-record.ts'
+import { refusalOf } from './glance-refusal.ts'
+import { type Caller, type HeaderList, OriginError, type Refusal } from './origin.ts'
+import type { Upstream } from './upstream.ts'
+
+const recordMost = 1_048_576
+
+/** The two requests about one image that the cache makes itself, in the caller's name. */
+export class GlanceImageApi {
+  readonly where: string
+  readonly #upstream: Upstream
+
+  constructor(upstream: Upstream) {
+    this.#upstream = upstream
+    this.where = upstream.where
+  }
+
+  /** GET …/file. `range` is the value of Range. */
+  async file(id: string, caller: Caller, range: string | undefined, signal?: AbortSignal): Promise<Answer> {
+    const fields: HeaderList = range === undefined ? [] : [['Range', range]]
+    return this.#get(`/v2/images/${encodeURIComponent(id)}/file${caller.query}`, caller, fields, signal)
+  }
+
+  async record(id: string, caller: Caller, signal?: AbortSignal): Promise<GlanceRecord | Refusal> {
+    const answer = await this.#get(`/v2/images/${encodeURIComponent(id)}`, caller, [], signal)
+    if (answer.status !== 200) return refusalOf(answer)
+    plain(answer, this.where)
+    const { bytes, whole } = await readShort(answer, recordMost)
+    if (!whole) throw new OriginError('bad-answer', `${this.where}: an image record longer than ${recordMost} bytes`)
+    return parseRecord(bytes.toString('utf8'), this.where)
+  }
+
+  #get(path: string, caller: Caller, fields: HeaderList, signal?: AbortSignal): Promise<Answer> {
+    // Without it a proxy in between may compress, and neither length nor digest would be the image's.
+    const headers = [...caller.headers, ...fields, ['Accept-Encoding', 'identity'] as const]
+    const target = this.#upstream.prefix + path
+    return this.#upstream.send({ method: 'GET', target, headers, host: caller.host }, signal)
+  }
+}
+
+/** The value of a field that may stand only once; the first one counts. */
+export function field(answer: Answer, name: string): string | undefined {
+  return valuesOf(answer.headers, name)[0]
+}
+
+/** Throws when the answer is compressed although it was asked for as it is. */
+export function plain(answer: Answer, where: string): void {
+  const coding = field(answer, 'content-encoding')?.trim().toLowerCase() ?? 'identity'
+  if (coding === 'identity' || coding === '') return
+  answer.abort()
+  throw new OriginError('bad-answer', `${where}: Content-Encoding ${coding} although identity was asked for`)
+}

@@ -1,0 +1,130 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openDriver } from '../drivers/index.ts'
+import { createApp } from '../middleware/app.ts'
+import { createOperatorApp } from '../middleware/operator-app.ts'
+import { ImageCache } from './cache/cache.ts'
+import { openFiles } from './cache/files.ts'
+import { openLayout } from './cache/layout.ts'
+import { reconcile } from './cache/reconcile.ts'
+import type { LoadedConfig } from './config/load-config.ts'
+import { reportCacheEvents } from './events/cache-events.ts'
+import { countPermission, reportDownload } from './events/download-log.ts'
+import { openLog } from './events/log.ts'
+import { createMetrics, type Metrics } from './events/metrics.ts'
+import { type Listener, listen } from './http/listener.ts'
+import { readPseudonym } from './http/pseudonym.ts'
+import { ownCaller } from './identity/own-caller.ts'
+import { openOrigin } from './origin/open-origin.ts'
+import { Permissions } from './origin/permissions.ts'
+
+export interface RunningServer {
+  /** Where it listens: `http://host:port`. */
+  readonly url: string
+  readonly operatorUrl: string
+  /** Stops accepting, lets downloads finish within the grace time, leaves fills to be resumed. */
+  close(): Promise<void>
+}
+
+/** Wires the whole server. What was opened is closed in reverse when a later step fails. */
+export async function startServer({ config, warnings, isDefault }: LoadedConfig): Promise<RunningServer> {
+  const log = openLog(config.default.logLevel)
+  for (const warning of warnings) log.warn(warning)
+  const { imageCacheDir, imageCacheDriver, imageCacheSqliteDb, imageCacheMaxSize } = config.default
+
+  await using opened = new AsyncDisposableStack()
+  const origin = opened.use(
+    await openOrigin(config, { isDefaultPath: isDefault('origin', 'path'), onWarning: (message) => log.warn(message) }),
+  )
+  await mkdir(imageCacheDir, { recursive: true, mode: 0o750 })
+  const layout = await openLayout(imageCacheDir)
+  const driver = opened.use(await openDriver(imageCacheDriver, { dir: imageCacheDir, sqliteDb: imageCacheSqliteDb }))
+
+  let metrics: Metrics
+  const events = reportCacheEvents(log, () => metrics)
+  const cache = opened.use(
+    new ImageCache({
+      layout,
+      driver,
+      origin,
+      events,
+      limit: config.cache.limit,
+      maxSize: imageCacheMaxSize,
+      minFreeSpace: config.cache.minFreeSpace,
+      holdBack: config.cache.holdBack,
+      maxFills: config.cache.maxFills,
+      followIdleMs: config.origin.idleTimeout * 1000,
+      ownCaller: ownCaller(config),
+    }),
+  )
+  metrics = createMetrics({ totals: () => driver.totals(), fills: () => cache.fills().length })
+  const reconciled = await reconcile({ layout, files: openFiles(layout), driver, events })
+
+  const permissions = new Permissions(origin, config.authorization.ttl * 1000)
+  const app = createApp({
+    pseudonym: await readPseudonym(join(imageCacheDir, '.afterimage', 'via')),
+    download: {
+      cache,
+      origin,
+      permissions,
+      rangeMiss: config.cache.rangeMiss,
+      idleTimeoutMs: config.origin.idleTimeout * 1000,
+      report: (report) => reportDownload(log, metrics, report),
+      onPermission: (answer) => countPermission(metrics, answer),
+    },
+    passThrough: {
+      origin,
+      onChange(id, deleted) {
+        permissions.drop(id)
+        if (deleted) cache.deleted(id).catch((error: unknown) => events.fault('evicting a deleted image', id, error))
+      },
+    },
+    onError: (error) => events.fault('answering a request', undefined, error),
+  })
+  const api = await listenOrExplain(app, { host: config.default.bindHost, port: config.default.bindPort })
+  const graceMs = config.default.gracefulShutdownTimeout * 1000 || Number.POSITIVE_INFINITY
+  opened.defer(() => api.close(graceMs))
+  const { bindHost, bindPort } = config.management
+  const operator = await listenOrExplain(createOperatorApp(metrics), { host: bindHost, port: bindPort })
+  opened.defer(() => operator.close(1000))
+
+  const url = `http://${api.host}:${api.port}`
+  const operatorUrl = `http://${operator.host}:${operator.port}`
+  log.info(
+    {
+      listening: url,
+      operator: operatorUrl,
+      origin: origin.type === 'glance' ? config.origin.url : config.origin.path,
+      cache: imageCacheDir,
+      driver: driver.name,
+      ...reconciled,
+    },
+    'afterimage is ready',
+  )
+  const whole = opened.move()
+  return {
+    url,
+    operatorUrl,
+    async close() {
+      log.info('ending: no new connections, downloads may finish')
+      await whole.disposeAsync()
+      log.info('ended')
+    },
+  }
+}
+
+async function listenOrExplain(
+  app: Parameters<typeof listen>[0],
+  address: Readonly<{ host: string; port: number }>,
+): Promise<Listener> {
+  try {
+    return await listen(app, address)
+  } catch (cause) {
+    throw new Error(
+      `cannot listen on ${address.host}:${address.port}: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+      },
+    )
+  }
+}

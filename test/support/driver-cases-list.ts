@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import type { Case } from './driver-conformance.ts'
+import { commitImage, entriesOf, evictImage, listed, longAgo, type Scene } from './driver-scene.ts'
+
+/** More than one page of any driver. */
+const many = 270
+
+/** The list of all images. */
+export function listCases(it: Case): void {
+  it('the list gives whole entries, least recently accessed first, ties by id', async (scene) => {
+    const entries = [
+      await commitImage(scene, 'c', { accessedAt: longAgo + 2000, pinned: true }),
+      await commitImage(scene, 'b', { accessedAt: longAgo + 1000, hits: 4 }),
+      await commitImage(scene, 'd', { accessedAt: longAgo + 1000, facts: undefined }),
+      await commitImage(scene, 'a', { accessedAt: longAgo + 1000 }),
+      await commitImage(scene, 'e', { accessedAt: longAgo + 1001 }),
+    ]
+    const order = ['a', 'b', 'd', 'e', 'c'].map((id) => entries.find((entry) => entry.id === id))
+    assert.deepEqual(await entriesOf(scene.driver), order)
+  })
+
+  it('a touch moves an image to the end of the list', async (scene) => {
+    for (const [n, id] of ['a', 'b', 'c'].entries()) await commitImage(scene, id, { accessedAt: longAgo + n })
+    await scene.driver.touch('a', longAgo + 10)
+    assert.deepEqual(await listed(scene.driver), ['b', 'c', 'a'])
+  })
+
+  it('many images are listed once each, in order', async (scene) => {
+    const ids = await commitMany(scene)
+    assert.deepEqual(await listed(scene.driver), ids)
+  })
+
+  it('images forgotten meanwhile do not disturb the list', async (scene) => {
+    const ids = await commitMany(scene)
+    const seen: string[] = []
+    for await (const { id } of scene.driver.list()) {
+      seen.push(id)
+      const last = ids.at(-seen.length)
+      if (seen.length <= 50) await evictImage(scene, id)
+      else if (seen.length <= 100 && last !== undefined) await evictImage(scene, last)
+    }
+    assert.deepEqual(seen.slice(0, 170), ids.slice(0, 170))
+    assert.equal(new Set(seen).size, seen.length)
+    assert.deepEqual(await listed(scene.driver), [...ids.slice(50, -100), ...ids.slice(-50)])
+  })
+
+  it('images touched meanwhile are listed once all the same', async (scene) => {
+    const ids = await commitMany(scene)
+    const seen: string[] = []
+    for await (const { id } of scene.driver.list()) {
+      seen.push(id)
+      if (seen.length % 10 === 0) await scene.driver.touch(id, longAgo + 1_000_000 + seen.length)
+    }
+    assert.deepEqual(seen.toSorted(), ids.toSorted())
+  })
+
+  it('a list is ended by its signal: before, in the middle, after the last', async (scene) => {
+    const ids = await commitMany(scene)
+    for (const count of [0, 1, 150, ids.length - 1]) {
+      const controller = new AbortController()
+      const reason = new Error(`enough after ${count}`)
+      const seen: string[] = []
+      if (count === 0) controller.abort(reason)
+      const list = async () => {
+        for await (const { id } of scene.driver.list(controller.signal)) {
+          seen.push(id)
+          if (seen.length === count) controller.abort(reason)
+        }
+      }
+      await assert.rejects(list(), reason)
+      assert.equal(seen.length, count)
+    }
+    const controller = new AbortController()
+    for await (const _ of scene.driver.list(controller.signal));
+    controller.abort()
+    assert.equal((await scene.driver.totals()).count, many)
+  })
+
+  it('totals follow what is admitted, replaced and forgotten', async (scene) => {
+    await commitImage(scene, 'a', { size: 10 })
+    await commitImage(scene, 'b', { size: 0 })
+    assert.deepEqual(await scene.driver.totals(), { count: 2, size: 10 })
+    await commitImage(scene, 'b', { size: 5 })
+    assert.deepEqual(await scene.driver.totals(), { count: 2, size: 15 })
+    await evictImage(scene, 'a')
+    assert.deepEqual(await scene.driver.totals(), { count: 1, size: 5 })
+  })
+}
+
+/** Commits many images and gives their ids in the order of the list, which is not that of their names. */
+async function commitMany(scene: Scene): Promise<string[]> {
+  const ids = Array.from({ length: many }, (_, n) => `image-${(n * 7) % many}`)
+  await Promise.all(ids.map((id, n) => commitImage(scene, id, { accessedAt: longAgo + n })))
+  return ids
+}
