@@ -40,7 +40,7 @@ export type Outcome =
 /** The first for an image leads, with its own credentials; everybody else may join what comes of it. */
 export type Turn =
   | Readonly<{ role: 'first'; led: Promise<Led | Readonly<{ kind: 'hit'; hit: Hit }>> }>
-  | Readonly<{ role: 'joined'; outcome: Promise<Outcome>; fill: Fill | undefined }>
+  | Readonly<{ role: 'joined'; outcome: Promise<Outcome> }>
 
 type Flight = { outcome: Promise<Outcome>; fill: Fill | undefined; deleted: boolean }
 
@@ -96,7 +96,7 @@ export class ImageCache implements AsyncDisposable {
    */
   enter(id: string, caller: Caller): Turn {
     const flight = this.#flights.get(id)
-    if (flight !== undefined) return { role: 'joined', outcome: flight.outcome, fill: flight.fill }
+    if (flight !== undefined) return { role: 'joined', outcome: this.#join(flight) }
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     const mine: Flight = { outcome: promise, fill: undefined, deleted: false }
     this.#flights.set(id, mine)
@@ -110,7 +110,8 @@ export class ImageCache implements AsyncDisposable {
 
   /** The fill of this image in this process, if one is under way. */
   arriving(id: string): Fill | undefined {
-    return this.#flights.get(id)?.fill
+    const fill = this.#flights.get(id)?.fill
+    return fill?.failed === false ? fill : undefined
   }
 
   /** Fills an image that nobody waits for; what the upstream answers is nobody's to see. */
@@ -156,6 +157,14 @@ export class ImageCache implements AsyncDisposable {
     await Promise.all(this.fills().map((fill) => fill.stop()))
     await this.#tools.fileReader[Symbol.asyncDispose]()
     await this.#tools.digests[Symbol.asyncDispose]()
+  }
+
+  /** Who comes while a failed fill is being put away waits for that, and then looks anew. */
+  async #join(flight: Flight): Promise<Outcome> {
+    const outcome = await flight.outcome
+    if (outcome.kind !== 'following' || flight.fill?.failed !== true) return outcome
+    await flight.fill.done
+    return { kind: 'again' }
   }
 
   async #lead(id: string, caller: Caller, mine: Flight, resolve: (outcome: Outcome) => void) {

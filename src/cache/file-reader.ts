@@ -11,9 +11,9 @@ import type { Lease } from './reader.ts'
 import { createSmallReads, lend, smallBytes } from './small-reads.ts'
 
 export type FileReaderOptions = Readonly<{
-  /** Large buffers, a power of two (32). They bound the memory of all fast readers together. */
+  /** Large buffers, a power of two (64). They bound the memory of all fast readers together. */
   buffers?: number
-  /** Bytes of a large buffer (1 MiB). */
+  /** Bytes of a large buffer (512 KiB). */
   bufferSize?: number
   /** Reading threads at most (2 to 4, as there are processors); one starts at once, the others when they are needed. */
   threads?: number
@@ -45,7 +45,7 @@ class ThreadedFileReader implements FileReader {
   #closed = false
 
   constructor(options: FileReaderOptions) {
-    const { buffers = 32, bufferSize = 1 << 20 } = options
+    const { buffers = 64, bufferSize = 512 << 10 } = options
     if (!Number.isInteger(Math.log2(buffers))) throw new RangeError(`buffers must be a power of two, not ${buffers}`)
     this.#queue = createReadQueue(buffers, bufferSize)
     // The last one freed is used next: it is still in the processor's cache, and others are never touched.

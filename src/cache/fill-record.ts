@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, readFile, rename, rm } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isAbsent } from './error-code.ts'
 import type { Layout } from './layout.ts'
 
@@ -32,6 +33,9 @@ export interface FillRecordWriter {
   /** Waits for the last publication; the record stays. */
   close(): Promise<void>
 }
+
+/** Progress is published at most this often; the last one always is. */
+const publishMs = 50
 
 /** The line of progress has a fixed length and is overwritten in place; the facts follow it. */
 const progressBytes = 128
@@ -66,12 +70,14 @@ export async function createFillRecord(
 function recordWriter(handle: FileHandle): FillRecordWriter {
   let next: Progress | undefined
   let writing: Promise<void> | undefined
+  const closing = new AbortController()
   async function write(): Promise<void> {
     while (next !== undefined) {
       const line = progressLine(next)
       next = undefined
       // Progress that cannot be written only makes followers wait and a resumed fill start earlier.
       await handle.write(line, 0).catch(() => {})
+      await delay(publishMs, undefined, { signal: closing.signal, ref: false }).catch(() => {}) // closing ends the pause
     }
     writing = undefined
   }
@@ -81,6 +87,7 @@ function recordWriter(handle: FileHandle): FillRecordWriter {
       writing ??= write()
     },
     async close() {
+      closing.abort()
       await writing
       await handle.close()
     },

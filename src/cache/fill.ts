@@ -50,9 +50,6 @@ export type FillStart = Readonly<{
 
 /** Between two fdatasyncs: bounds both what a power loss costs and the fsync at the end. */
 const syncBytes = 256 << 20
-/** Progress is published for other processes at most this often. */
-const publishMs = 50
-
 /** Where a waiting client can follow an image that is not committed yet, in this process or in another. */
 export interface Following {
   readonly record: ImageRecord & { size: number }
@@ -79,7 +76,6 @@ export class Fill implements Following {
   #digest: DigestJob | undefined
   #deleted = false
   #writeError: unknown
-  #published = 0
   #synced = 0
   #syncing: Promise<void> | undefined
 
@@ -133,9 +129,9 @@ export class Fill implements Following {
     return this.#readers.size
   }
 
-  /** Bytes that are in the file. */
-  get written(): number {
-    return this.#growing.written
+  /** Nobody can follow it any more; `done` says when it has been put away. */
+  get failed(): boolean {
+    return this.#growing.failed
   }
 
   open(end: number, caller: Caller): ImageReader {
@@ -223,6 +219,8 @@ export class Fill implements Following {
     const { owned, fillRecord } = this.#start
     try {
       if (outcome !== 'committed') {
+        // What can be gone on with later is put on disk first.
+        if (outcome === 'stopped' || outcome === 'upstream-failed') await this.#growing.flushed()
         if (outcome !== 'deleted' || cause !== undefined) this.#growing.fail(readFailed(outcome, cause))
         // The descriptor is closed below: nothing may still be using it.
         await this.#growing.flushed()
@@ -261,11 +259,7 @@ export class Fill implements Following {
 
   #wrote(position: number): void {
     this.#digest?.advance(position)
-    const now = Date.now()
-    if (now - this.#published >= publishMs || position === this.record.size) {
-      this.#published = now
-      this.#start.fillRecord.publish(position, this.#synced)
-    }
+    this.#start.fillRecord.publish(position, this.#synced)
     if (position - this.#synced >= syncBytes && this.#syncing === undefined) this.#syncing = this.#sync(position)
   }
 

@@ -74,6 +74,10 @@ export class GrowingFile {
     return this.#written
   }
 
+  get failed(): boolean {
+    return this.#failure !== undefined
+  }
+
   /** Copies `bytes` in; false: hold the upstream until `onRoom`. Never more than `size` in all: the caller checks. */
   append(bytes: Buffer): boolean {
     if (this.#failure !== undefined) return true

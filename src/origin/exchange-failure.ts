@@ -12,6 +12,8 @@ export class IllegalRequest extends Error {
 const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection is refused',
   ECONNRESET: 'the connection was reset',
+  UPSTREAM_RESET: 'the connection was reset',
+  HPE_INVALID_EOF_STATE: 'it closed the connection in the midst of its answer',
   EHOSTUNREACH: 'there is no route to it',
   ENETUNREACH: 'there is no route to it',
   ENOTFOUND: 'its host name is not known',
@@ -50,13 +52,14 @@ export function failureOf(error: Error, where: string, began: boolean): OriginEr
 /** A connection that was closed before its answer began: what happens to an idle one that the server just gave up. */
 export function isStale(error: unknown): boolean {
   const cause = error instanceof OriginError && error.reason === 'broken' ? error.cause : undefined
-  return cause instanceof Error && ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(cause))
+  return cause instanceof Error && ['UND_ERR_SOCKET', 'UPSTREAM_RESET', 'EPIPE'].includes(codeOf(cause))
 }
 
 function reasonOf(code: string, began: boolean): OriginError['reason'] {
   if (ours.has(code)) return 'aborted'
   if (timeouts.has(code)) return 'timeout'
   if (!began) return 'unreachable'
+  if (code === 'HPE_INVALID_EOF_STATE') return 'broken'
   return code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' ? 'bad-answer' : 'broken'
 }
 

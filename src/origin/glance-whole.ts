@@ -1,7 +1,7 @@
 import type { Answer } from './exchange.ts'
 import type { GlanceImageApi } from './glance-image-api.ts'
 import type { RangeMemory } from './glance-ranges.ts'
-import type { Caller } from './origin.ts'
+import { type Caller, OriginError } from './origin.ts'
 
 /**
  * GET …/file without Range, after an answer to a range that may mean that the store does none. When the image is given
@@ -20,7 +20,11 @@ export async function wholeInstead(
   try {
     const described = await api.record(id, caller, signal)
     if ('record' in described) ranges.place(id, described.stores)
-  } catch {
+  } catch (error) {
+    if (!(error instanceof OriginError)) {
+      whole.abort()
+      throw error
+    }
     // The record only says for how many images the answer holds: without it, for all whose store is not known.
   }
   ranges.refused(id, refused.wording)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { onConnectionClose } from '../http/connection-close.ts'
 import { endToEnd, valuesOf } from '../http/hop-by-hop.ts'
 import type { Answer } from './exchange.ts'
 import type { HeaderList } from './origin.ts'
@@ -31,7 +32,7 @@ export async function passAnswer(
   })
   await delivered.finally(() => clearImmediate(flushing))
   if (early && isFramed(answer, incoming)) await linger(incoming, outgoing, options.lingerMs)
-  await ended(outgoing)
+  await ended(incoming, outgoing)
 }
 
 /** An answer of our own: text in the form of webob, as Glance gives it to a client without preferences. */
@@ -51,7 +52,7 @@ export async function answerText(
   outgoing.writeHead(answer.status, answer.title, fields.flat())
   outgoing.write(body)
   if (early) await linger(incoming, outgoing, answer.lingerMs)
-  await ended(outgoing)
+  await ended(incoming, outgoing)
   return incoming.method === 'HEAD' ? 0 : body.length
 }
 
@@ -87,12 +88,13 @@ async function linger(incoming: IncomingMessage, outgoing: ServerResponse, ms: n
 }
 
 /** Resolves when all of the answer was handed to the kernel; rejects when the client left before. */
-function ended(outgoing: ServerResponse): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onClose = () => (outgoing.writableFinished ? resolve() : reject(new Error('the client left')))
-    if (outgoing.destroyed) onClose()
-    else outgoing.once('close', onClose).end(() => resolve())
-  })
+async function ended(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const left = () => (outgoing.writableFinished ? resolve() : reject(new Error('the client left')))
+  const unwatch = onConnectionClose(incoming.socket, left)
+  if (incoming.socket.destroyed) left()
+  else outgoing.end(resolve)
+  await promise.finally(unwatch)
 }
 
 /** A reason phrase that Node refuses to send is left to Node: only the status counts (RFC 9112 4). */

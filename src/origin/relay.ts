@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { onConnectionClose } from '../http/connection-close.ts'
 import { endToEnd } from '../http/hop-by-hop.ts'
 import { IllegalRequest } from './exchange-failure.ts'
 import { type HeaderList, OriginError, type Relayed, type RelayOptions } from './origin.ts'
@@ -20,8 +21,7 @@ export async function relay(
   lingerMs = lingerDefaultMs,
 ): Promise<Relayed> {
   const left = new AbortController()
-  const onClose = () => left.abort()
-  outgoing.once('close', onClose)
+  const unwatch = onConnectionClose(incoming.socket, () => left.abort())
   const given: Given = { bytes: 0 }
   const added = options.responseHeaders ?? []
   let upload: Upload | undefined
@@ -51,7 +51,7 @@ export async function relay(
     upload?.destroy()
     return await failed(error, incoming, outgoing, { added, given, lingerMs, left: left.signal.aborted })
   } finally {
-    outgoing.off('close', onClose)
+    unwatch()
   }
 }
 

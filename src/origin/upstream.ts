@@ -85,7 +85,19 @@ function connectorFor(options: UpstreamOptions, url: URL): buildConnector.connec
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(options.cafile === undefined ? {} : { ca: caOf(options.what, options.cafile) }),
   })
-  return ({ servername: _fromRequest, ...target }, done) => connect(target, done)
+  return ({ servername: _fromRequest, ...target }, done) =>
+    connect(target, (...result) => {
+      result[1]?.prependListener('error', nameReset)
+      done(...result)
+    })
+}
+
+/**
+ * undici takes a reset for the end of a body that ends with its connection, which would make what broke off look whole;
+ * it knows resets by their code, so they get another one before it sees them.
+ */
+function nameReset(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = 'UPSTREAM_RESET'
 }
 
 function caOf(what: string, cafile: string): Buffer {

@@ -78,6 +78,13 @@ export function entryCases(it: Case): void {
     assert.deepEqual(await scene.driver.get('image'), again)
   })
 
+  it('forgetting takes prepared facts away', async ({ driver, dir }) => {
+    const { path, facts } = await fillImage(dir, 'image')
+    await driver.prepare('image', path, facts)
+    await driver.forget('image')
+    assert.equal(await driver.factsOf('image'), undefined)
+  })
+
   it('sizes beyond 32 bits are exact, and so is their sum', async (scene) => {
     await commitImage(scene, 'a', { size: 2 ** 32 + 1 })
     await commitImage(scene, 'b', { size: 2 ** 40 + 3 })

@@ -87,9 +87,11 @@ export function listCases(it: Case): void {
   })
 }
 
-/** Commits many images and gives their ids in the order of the list, which is not that of their names. */
+/** Commits many images and gives their ids in the order of the list: a third of them share one access time. */
 async function commitMany(scene: Scene): Promise<string[]> {
-  const ids = Array.from({ length: many }, (_, n) => `image-${(n * 7) % many}`)
-  await Promise.all(ids.map((id, n) => commitImage(scene, id, { accessedAt: longAgo + n })))
-  return ids
+  const ids = Array.from({ length: many }, (_, n) => `image-${String((n * 7) % many).padStart(4, '0')}`)
+  const [first, same, last] = [ids.slice(0, many / 3), ids.slice(many / 3, -many / 3).sort(), ids.slice(-many / 3)]
+  const times = new Map([...first.entries(), ...last.map((id, n) => [many + n, id] as const)].map(([n, id]) => [id, n]))
+  await Promise.all(ids.map((id) => commitImage(scene, id, { accessedAt: longAgo + (times.get(id) ?? many / 2) })))
+  return [...first, ...same, ...last]
 }
