@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /**
@@ -40,5 +40,7 @@ export async function openLayout(dir: string): Promise<Layout> {
   for (const place of [dir, layout.incompleteDir, layout.invalidDir, layout.queueDir, layout.fillsDir]) {
     await mkdir(place, { recursive: true, mode: 0o750 })
   }
+  // Made while there is room: a file system without a free inode must not keep anybody from asking for space.
+  await (await open(layout.spaceLock, 'a', 0o640)).close()
   return layout
 }

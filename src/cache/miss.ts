@@ -131,7 +131,8 @@ async function begin(
 /** Takes `incomplete/<id>` and records what it is to become. undefined: another process has it. */
 async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver: LeftOver | undefined) {
   const { files, layout, driver } = tools
-  const kept = leftOver?.place === 'unproven' ? await driver.get(id) : undefined
+  const known = leftOver?.place === 'unproven' ? await driver.get(id) : undefined
+  const kept = known && { hits: known.hits, accessedAt: known.accessedAt, pinned: known.pinned }
   let owned = leftOver?.place === 'unproven' ? await files.demote(id) : await files.claim(id)
   if (owned === undefined) return undefined
   try {

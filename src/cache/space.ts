@@ -6,6 +6,7 @@ import type { CacheEvents, EvictionCause } from './events.ts'
 import { exclusiveBy } from './exclusive.ts'
 import type { Files } from './files.ts'
 import { readFillRecord, removeFillRecord } from './fill-record.ts'
+import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
 import { tryLockExclusive } from './lock.ts'
 import { NotCacheable } from './not-cached.ts'
@@ -180,6 +181,8 @@ export class Space {
     const grace = this.#options.inUseGrace ?? 600_000
     for await (const entry of this.#options.driver.list()) {
       if (fits()) return
+      // What somebody else put into the directory is not ours to remove, even where a driver takes it for an image.
+      if (!isImageId(entry.id)) continue
       if (entry.pinned || (evenIfRead && entry.accessedAt > Date.now() - grace)) continue
       if (await this.evict(entry.id, 'space', evenIfRead)) freed(entry.size)
     }

@@ -13,6 +13,8 @@ export type Question = Readonly<{
   host?: string | undefined
   /** Absent: there is no body. Read when the connection stands; framed by Content-Length among `headers`, else chunked. */
   body?: Readable | undefined
+  /** How long the head of the answer may take when the upstream is not idle meanwhile (ms); absent: the idle timeout. */
+  answerTimeoutMs?: number | undefined
   /** Told of every 1xx answer (never 100) before the final one. */
   onInterim?: ((status: number, headers: HeaderList) => void) | undefined
 }>
@@ -54,6 +56,7 @@ export function exchange(
       path: question.target,
       headers,
       body: question.body ?? null,
+      headersTimeout: question.answerTimeoutMs ?? null,
       servername: options.servername,
     }
     dispatcher.dispatch(request, running)

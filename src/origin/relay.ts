@@ -34,6 +34,7 @@ export async function relay(
       headers: relayedFields(incoming, options),
       host: options.caller.host,
       body: upload,
+      answerTimeoutMs: upstream.answerTimeoutMs,
       onInterim: (status: number, headers: HeaderList) => passInterim(incoming, outgoing, status, headers),
     }
     const answer = await upstream.send(question, left.signal)

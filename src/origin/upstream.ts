@@ -17,6 +17,11 @@ export type UpstreamOptions = Readonly<{
   insecure: boolean
   connectTimeoutMs: number
   idleTimeoutMs: number
+  /**
+   * How long a relayed request may wait for its answer to begin (default one hour). It is not idle then: the store may
+   * be deleting a large image, reading one for its digest, or finishing an upload, and the client may leave at any time.
+   */
+  answerTimeoutMs?: number
 }>
 
 /** One server and its kept-alive connections. */
@@ -25,11 +30,13 @@ export interface Upstream extends AsyncDisposable {
   readonly where: string
   /** Path of the url without its last slash: every target begins with it. */
   readonly prefix: string
+  readonly answerTimeoutMs: number
   /** Rejects with an OriginError, or with IllegalRequest. */
   send(question: Question, signal?: AbortSignal): Promise<Answer>
 }
 
 const headerMost = 65_536
+const answerTimeoutDefaultMs = 3_600_000
 
 /** Opens no connection yet. Throws when the url or the CA file cannot be used. */
 export function openUpstream(options: UpstreamOptions): Upstream {
@@ -49,6 +56,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   return {
     where,
     prefix: url.pathname.replace(/\/+$/, ''),
+    answerTimeoutMs: options.answerTimeoutMs ?? answerTimeoutDefaultMs,
     async send(question, signal) {
       try {
         return await attempt(question, signal)

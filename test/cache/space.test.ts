@@ -65,6 +65,14 @@ describe('space', () => {
     assert.deepEqual(await cached(), [pinned])
   })
 
+  test('files that are no images are left alone', async (t) => {
+    const { layout, space, driver } = await setUp(t)
+    await writeFile(layout.committed('ballast'), 'mine')
+    await driver.admit({ id: 'ballast', size: 900, modifiedAt: 0, facts: undefined })
+    await assert.rejects(space.reserve(next, 500, 0, nothing), refusedFor('limit'))
+    assert((await readdir(layout.dir)).includes('ballast'))
+  })
+
   test('fills under way count with their full size, in this process and in others', async (t) => {
     const { layout, files, space } = await setUp(t)
     space.hold(imageId(1), { size: 600, written: () => 10 })

@@ -44,6 +44,8 @@ async function route(catalogue: Catalogue, request: ApiRequest): Promise<Answer 
   // As Glance does for versions that it does not speak: this is what there is.
   if (/^v\d/.test(version) && !isApiVersion(version)) return versionsDocument(300, request.endpoint)
   if (!isApiVersion(version) || rest.length > 0) return notFound()
+  // Glance has a 404 here, and clients that were given the endpoint with its version do not find their way.
+  if (collection === undefined || collection === '') return versionsDocument(300, request.endpoint)
   if (collection === 'schemas' && file === undefined) {
     if (id === 'image') return json(imageSchema)
     if (id === 'images') return json(imagesSchema)
