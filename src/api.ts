@@ -3,6 +3,10 @@ import { loadConfig } from './config/load-config.ts'
 import { startServer } from './start-server.ts'
 
 /** afterimage-api: the caching image API server. */
+
+// Image bytes and what is known about them are for the service and its group, not for every user of the machine.
+process.umask(0o027)
+
 const loaded = loadConfig({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
 if (loaded.kind === 'print') process.stdout.write(loaded.text)
 else if (loaded.kind === 'error') {
