@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { cleanup } from './cleanup.ts'
 import { deadline } from './deadline.ts'
 import type { Case } from './driver-conformance.ts'
 import { commitImage } from './driver-scene.ts'
@@ -42,7 +43,7 @@ export function processCases(it: Case): void {
 /** A process of driver-child.ts, that does not outlive its test. */
 function child(t: TestContext, args: readonly string[]): ChildProcess {
   const process = fork(fileURLToPath(new URL('./driver-child.ts', import.meta.url)), args)
-  t.after(() => process.kill('SIGKILL'))
+  cleanup(t, () => process.kill('SIGKILL'))
   return process
 }
 

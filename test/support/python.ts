@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
+import { cleanup } from './cleanup.ts'
 import { deadline } from './deadline.ts'
 
 /**
@@ -14,7 +15,7 @@ export function startPython(t: TestContext, interpreter: string, before: string,
     'import json, sys\nfor line in sys.stdin:\n    print(json.dumps(answer(json.loads(line)), default=str), flush=True)'
   const source = `${before.trim()}\ndef answer(request):\n    ${indented}\n${loop}`
   const process = spawn(interpreter, ['-c', source], { stdio: ['pipe', 'pipe', 'pipe'] })
-  t.after(() => process.kill('SIGKILL'))
+  cleanup(t, () => process.kill('SIGKILL'))
 
   let complaints = ''
   process.stderr.setEncoding('utf8').on('data', (text: string) => {

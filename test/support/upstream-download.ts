@@ -48,9 +48,9 @@ export async function sendFile(
   const start = asked.start + (asked.ranged ? (fault.shiftRange ?? 0) : 0)
   const stop = Math.max(start, Math.min(asked.end + (fault.extra ?? 0), fault.cutAt ?? Number.POSITIVE_INFINITY))
   await wire.write(fileHead(image, { ...asked, start }, stop - start, fault))
-  const whole_ = await sendBody(wire, image, start, stop, options)
+  const complete = await sendBody(wire, image, start, stop, options)
   const endless = fault.close ?? fault.untilClose ?? (fault.contentLength === undefined ? undefined : true)
-  return whole_ && endless === undefined ? 'keep' : 'close'
+  return complete && endless === undefined ? 'keep' : 'close'
 }
 
 function wholeOf(image: UpstreamImage): Asked {

@@ -13,6 +13,7 @@ import { type ScriptedUpstream, startUpstream } from './scripted-upstream.ts'
 export type Options = Readonly<{
   idleTimeoutMs?: number
   connectTimeoutMs?: number
+  answerTimeoutMs?: number
   url?: string
   cafile?: string
   insecure?: boolean

@@ -50,8 +50,8 @@ export class Catalogue implements AsyncDisposable {
   async find(id: string): Promise<StoredImage | undefined> {
     const known = this.#scan.byId.get(id)
     if (known !== undefined && (await this.#unchanged(known))) {
-      // The answer needs no listing, but others who were not asked for since may be due for one. It tells its own
-      // failure to whoever waits for it.
+      // This answer needs no listing, but what changed elsewhere is to be found while the store is in use. Should it
+      // fail, the next who needs it is told.
       this.#refresh().catch(() => {})
     } else if (known !== undefined) {
       await this.rescan()
@@ -132,8 +132,8 @@ export class Catalogue implements AsyncDisposable {
     return storedImage(file, this.#jobs.facts(file.fileName))
   }
 
-  /** False also for a link: whether it is still there shows only when the directory is listed. */
   async #unchanged(file: ScannedFile): Promise<boolean> {
+    // A link can go while its target stays, which only listing the directory shows: it holds until that is due.
     if (file.path !== join(this.#options.dir, file.fileName)) return performance.now() < this.#due
     try {
       const stats = await lstat(file.path)

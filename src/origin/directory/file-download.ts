@@ -46,8 +46,6 @@ export class FileDownload implements Download {
     this.#delivering = true
     try {
       await this.#read(take)
-    } catch (error) {
-      throw error instanceof OriginError ? error : this.#broken(String(error), error)
     } finally {
       // Also ends listening to a signal that lives longer than this.
       this.#ending.abort()
@@ -85,23 +83,29 @@ export class FileDownload implements Download {
       // Reading overwrites the last chunk: a taker that paused may still be sending it.
       while (this.#gate !== undefined) await this.#gate.promise
       this.#throwIfAborted()
-      const wanted = Math.min(buffer.length, this.#end - position)
-      const { bytesRead } = await this.#file.read(buffer, 0, wanted, position)
-      if (bytesRead === 0) throw this.#broken(`it ends at ${position}`)
-      position += bytesRead
-      if (position === this.#end && !sameStamp(stampOf(await this.#file.stat()), this.#image.facts.stamp)) {
-        throw this.#broken('it was changed while it was read')
-      }
+      const bytesRead = await this.#fill(buffer, position)
       this.#throwIfAborted()
+      position += bytesRead
       take(buffer.subarray(0, bytesRead))
+    }
+  }
+
+  async #fill(buffer: Buffer, position: number): Promise<number> {
+    try {
+      const { bytesRead } = await this.#file.read(buffer, 0, Math.min(buffer.length, this.#end - position), position)
+      if (bytesRead === 0) throw new Error(`it ends at ${position}`)
+      const isLast = position + bytesRead === this.#end
+      if (isLast && !sameStamp(stampOf(await this.#file.stat()), this.#image.facts.stamp)) {
+        throw new Error('it was changed while it was read')
+      }
+      return bytesRead
+    } catch (error) {
+      const { id, path } = this.#image.file
+      throw new OriginError('broken', `image ${id}, file ${path}: ${String(error)}`, { cause: error })
     }
   }
 
   #throwIfAborted(): void {
     if (this.#ending.signal.aborted) throw new OriginError('aborted', `download of ${this.#image.file.id} was given up`)
-  }
-
-  #broken(why: string, cause?: unknown): OriginError {
-    return new OriginError('broken', `image ${this.#image.file.id}, file ${this.#image.file.path}: ${why}`, { cause })
   }
 }

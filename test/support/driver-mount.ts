@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
+import { cleanup } from './cleanup.ts'
 
 const run = promisify(execFile)
 
@@ -14,7 +15,7 @@ export async function mountedDir(t: TestContext, type: string, options = 'rw'): 
     () => undefined,
     (error: Error) => error.message,
   )
-  t.after(async () => {
+  cleanup(t, async () => {
     if (refused === undefined) await run('umount', [dir])
     await rm(dir, { recursive: true })
   })
