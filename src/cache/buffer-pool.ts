@@ -14,7 +14,9 @@ export interface BufferPool {
   /** A reader wants to keep a buffer from being reused; false: copy instead. Each true is paired with `unpin`. */
   pin(): boolean
   unpin(): void
-  /** Buffers taken now, and how many of them readers keep; for metrics and tests. */
+  /** Whether buffers may be kept for convenience: most of them are free. */
+  readonly isRoomy: boolean
+  /** Buffers taken now, and how many of them readers keep. */
   readonly inUse: number
   readonly pinned: number
 }
@@ -34,7 +36,12 @@ export function createBufferPool(limit = 64): BufferPool {
       inUse--
       // A few are kept warm; the rest goes back to the system after a burst.
       if (free.length < 8) free.push(buffer)
-      waiting.shift()?.()
+      // One that needs nothing any more takes nothing: then it is the next one's turn.
+      while (inUse < limit) {
+        const wake = waiting.shift()
+        if (wake === undefined) break
+        wake()
+      }
     },
     onFree: (wake) => {
       waiting.push(wake)
@@ -46,6 +53,9 @@ export function createBufferPool(limit = 64): BufferPool {
     },
     unpin() {
       pinned--
+    },
+    get isRoomy() {
+      return inUse <= (limit * 3) / 8
     },
     get inUse() {
       return inUse

@@ -279,7 +279,7 @@ export class GrowingFile {
     const over = this.#failure !== undefined || this.#written === this.size
     const isDone = (chunk: Chunk) =>
       chunk.readers === 0 && (over || (chunk.length === chunkBytes && chunk.written === chunkBytes))
-    let keep = over || pool.inUse > 24 ? 0 : recentChunks
+    let keep = over || !pool.isRoomy ? 0 : recentChunks
     for (let index = this.#chunks.length - 1; index >= 0; index--) {
       const chunk = this.#chunks[index]
       if (chunk === undefined || !isDone(chunk) || (this.#writing && chunk.written < chunk.length)) continue
