@@ -59,6 +59,7 @@ export interface Driver extends AsyncDisposable {
   /**
    * Least recently accessed first (ties by id), so that a pruner can stop at the first entry it keeps. Entries added or
    * removed meanwhile may or may not be seen; none is given twice. Works in pages: the event loop is never held.
+   * An aborted signal ends it with its reason.
    */
   list(signal?: AbortSignal): AsyncIterable<ImageEntry>
 
@@ -72,7 +73,10 @@ export interface Driver extends AsyncDisposable {
    */
   prepare(id: string, path: string, facts: Facts): Promise<void>
 
-  /** Facts last prepared or admitted for the id, whether or not it has an entry; the caller compares them with the file. */
+  /**
+   * Facts last prepared or admitted for the id, whether or not it has an entry; the caller compares them with the file.
+   * xattr: those of the file in the image's place, so prepared ones are found from the rename on.
+   */
   factsOf(id: string): Promise<Facts | undefined>
 
   /** Records bytes already renamed into place. The same id again replaces the entry. */

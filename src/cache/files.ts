@@ -40,8 +40,11 @@ export interface Files {
   discard(owned: Owned): Promise<void>
   /** Takes a committed file back into `incomplete/`, owned, so that it can be proven again. undefined when it is in use or gone. */
   demote(id: string): Promise<Owned | undefined>
-  /** Removes a committed file; one that is being read only if `evenIfRead`. */
-  remove(id: string, evenIfRead: boolean): Promise<Removal>
+  /**
+   * Removes a committed file; one that is being read only if `evenIfRead`. `forget` runs before the file goes: run
+   * afterwards it could drop what is known about a new file that has been committed in between.
+   */
+  remove(id: string, evenIfRead: boolean, forget: () => Promise<void>): Promise<Removal>
   /** For another process's growing file: reading only, no lock. */
   openIncomplete(id: string): Promise<FileHandle | undefined>
   /** Whether `<id>` is this very file. */
@@ -142,7 +145,7 @@ export function openFiles(layout: Layout): Files {
       return committed
     },
 
-    async remove(id, evenIfRead) {
+    async remove(id, evenIfRead, forget) {
       const path = layout.committed(id)
       const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
         if (isAbsent(error)) return undefined
@@ -153,8 +156,11 @@ export function openFiles(layout: Layout): Files {
       try {
         const alone = tryLockExclusive(handle.fd)
         if (!alone && !evenIfRead) return { kind: 'in-use' }
-        const [mine, named] = await Promise.all([handle.stat(), statOf(path)])
-        if (named?.ino !== mine.ino) return { kind: 'absent' }
+        const mine = await handle.stat()
+        const isNamed = async () => (await statOf(path))?.ino === mine.ino
+        if (!(await isNamed())) return { kind: 'absent' }
+        await forget()
+        if (!(await isNamed())) return { kind: 'absent' }
         await unlink(path)
         kept = !alone
         return alone ? { kind: 'removed', size: mine.size } : { kind: 'unlinked', size: mine.size, handle }

@@ -36,7 +36,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciled> 
   const stale: string[] = []
   for await (const { id } of driver.list()) {
     known.add(id)
-    if (!onDisk.has(id)) stale.push(id)
+    if (isImageId(id) && !onDisk.has(id)) stale.push(id)
   }
   const count = async (ids: string[], repair: (id: string) => Promise<boolean>) => {
     const done = await Promise.all(ids.map((id) => limit(() => guarded(options, id, repair))))

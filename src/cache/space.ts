@@ -75,10 +75,9 @@ export class Space {
   /** Removes a committed image and what is known about it; false when it is in use or was gone. */
   async evict(id: string, cause: EvictionCause, evenIfRead = false): Promise<boolean> {
     const { files, driver, events } = this.#options
-    const removal = await files.remove(id, evenIfRead)
+    const removal = await files.remove(id, evenIfRead, () => driver.forget(id))
     if (removal.kind === 'in-use' || removal.kind === 'absent') return false
     if (removal.kind === 'unlinked') this.#unlinked.add(removal)
-    await driver.forget(id)
     events.evicted(id, cause, removal.size)
     return true
   }

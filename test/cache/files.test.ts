@@ -7,6 +7,7 @@ import { imageId } from '../support/image-id.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const id = imageId(1)
+const forget = async () => {}
 
 async function setUp(t: Parameters<typeof tempDir>[0]): Promise<{ layout: Layout; files: Files }> {
   const layout = await openLayout(await tempDir(t))
@@ -86,15 +87,28 @@ describe('image files', () => {
     await owned.handle.close()
     const reader = await files.openCommitted(id)
     assert(reader !== undefined)
-    assert.deepEqual(await files.remove(id, false), { kind: 'in-use' })
+    assert.deepEqual(await files.remove(id, false, forget), { kind: 'in-use' })
     assert.equal((await stat(layout.committed(id))).size, 3)
 
-    const forced = await files.remove(id, true)
+    const forced = await files.remove(id, true, forget)
     assert(forced.kind === 'unlinked')
     assert.equal(await reader.handle.readFile('utf8'), 'abc')
     await Promise.all([reader.handle.close(), forced.handle.close()])
-    assert.deepEqual(await files.remove(id, false), { kind: 'absent' })
+    assert.deepEqual(await files.remove(id, false, forget), { kind: 'absent' })
     assert.equal(await files.openCommitted(id), undefined)
+  })
+
+  test('what is known goes before the file, and never with a file that has been committed since', async (t) => {
+    const { layout, files } = await setUp(t)
+    await writeFile(layout.committed(id), 'old')
+    const removal = await files.remove(id, false, async () => {
+      assert.equal(await readFile(layout.committed(id), 'utf8'), 'old')
+      const owned = await claimed(files, 'new')
+      await files.commit(owned)
+      await owned.handle.close()
+    })
+    assert.deepEqual(removal, { kind: 'absent' })
+    assert.equal(await readFile(layout.committed(id), 'utf8'), 'new')
   })
 
   test('an image can be taken back to be proven again, unless it is being read', async (t) => {

@@ -121,7 +121,7 @@ for (const driver of drivers) {
         `%00`,
         `${id}%00`,
         `${id}%2f..`,
-        id.toUpperCase(),
+        'ABCDEF00-0000-4000-8000-00000000000A',
         long,
       ]) {
         for (const target of [`/v2/images/${odd}/file`, `/images/${odd}`]) {

@@ -23,8 +23,7 @@ export type Case = (title: string, run: (scene: Scene, subject: Subject, t: Test
 
 /** The contract of drivers/driver.ts, the same for every driver. */
 export function conforms(subject: Subject): void {
-  const required = process.env.REQUIRE_DRIVERS?.split(',').includes(subject.name) ?? false
-  const skip = required ? false : (subject.missing ?? false)
+  const skip = skipReason(subject)
 
   const declare: Case = (title, run) => {
     test(title, { skip }, async (t) => {
@@ -42,4 +41,10 @@ export function conforms(subject: Subject): void {
     lifeCases(declare)
     if (subject.shared) processCases(declare)
   })
+}
+
+/** Why tests of this driver are skipped, for node:test; false where they must run. */
+export function skipReason({ name, missing }: Pick<Subject, 'name' | 'missing'>): string | false {
+  const required = process.env.REQUIRE_DRIVERS?.split(',').includes(name) ?? false
+  return required ? false : (missing ?? false)
 }

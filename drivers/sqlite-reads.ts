@@ -1,0 +1,64 @@
+import type Database from 'better-sqlite3'
+import type { Facts, ImageEntry, Totals } from './driver.ts'
+import { decodeFacts } from './facts-record.ts'
+
+/** Where a page of the list ended: SQLite's own values, so that the next one begins exactly behind it. */
+export type Cursor = Readonly<{ accessed: number; id: string }>
+
+/** The entries of one page, and where the next one begins; no cursor after the last page. */
+export type Page = Readonly<{ entries: readonly ImageEntry[]; next: Cursor | undefined }>
+
+type Row = Readonly<{
+  id: string
+  size: number
+  hits: number
+  accessed: number
+  modified: number
+  facts: string | null
+  pinned: number | null
+}>
+
+const columns = `
+  SELECT c.image_id AS id, c.size, c.hits, c.last_accessed AS accessed, c.last_modified AS modified, f.facts, f.pinned
+  FROM cached_images AS c LEFT JOIN afterimage_facts AS f USING (image_id)`
+
+const pageRows = 250
+
+/** Every question to the database. Each is one short statement: they run on the event loop. */
+export function readsOf(db: Database.Database) {
+  const one = db.prepare<[id: string], Row>(`${columns} WHERE c.image_id = ?`)
+  const first = db.prepare<[], Row>(`${columns} ORDER BY c.last_accessed, c.image_id LIMIT ${pageRows}`)
+  const next = db.prepare<Cursor, Row>(`${columns}
+    WHERE (c.last_accessed, c.image_id) > (@accessed, @id) ORDER BY c.last_accessed, c.image_id LIMIT ${pageRows}`)
+  const facts = db.prepare<[id: string], string | null>('SELECT facts FROM afterimage_facts WHERE image_id = ?').pluck()
+  const sums = db.prepare<[], Totals>('SELECT COUNT(*) AS count, COALESCE(SUM(size), 0) AS size FROM cached_images')
+
+  return {
+    entry(id: string): ImageEntry | undefined {
+      const row = one.get(id)
+      return row && entryOf(row)
+    },
+
+    /** Least recently accessed first. */
+    page(after: Cursor | undefined): Page {
+      const rows = after === undefined ? first.all() : next.all(after)
+      const last = rows.length === pageRows ? rows.at(-1) : undefined
+      return { entries: rows.map(entryOf), next: last && { accessed: last.accessed, id: last.id } }
+    },
+
+    facts: (id: string): Facts | undefined => decodeFacts(facts.get(id)),
+
+    totals: (): Totals => sums.get() ?? { count: 0, size: 0 },
+  }
+}
+
+/** Unix seconds become milliseconds: whole ones, because Glance's clock counts microseconds. */
+const entryOf = ({ id, size, hits, accessed, modified, facts, pinned }: Row): ImageEntry => ({
+  id,
+  size,
+  hits,
+  accessedAt: Math.round(accessed * 1000),
+  modifiedAt: Math.round(modified * 1000),
+  pinned: pinned === 1,
+  facts: decodeFacts(facts),
+})

@@ -1,0 +1,108 @@
+import { lstatSync, type Stats } from 'node:fs'
+import { join } from 'node:path'
+import type { Facts, ImageEntry, NewEntry } from './driver.ts'
+import { decodeFacts, encodeFacts } from './facts-record.ts'
+import { codeOf } from './thread-call.ts'
+import {
+  factsAttribute,
+  hitsAttribute,
+  pinnedAttribute,
+  readAttribute,
+  replaceAttribute,
+  writeAttribute,
+} from './xattr-attributes.ts'
+import type { openLock } from './xattr-lock.ts'
+import { couldBeImage } from './xattr-names.ts'
+import { accessedAt, modifiedAt, setAccessedAt } from './xattr-times.ts'
+
+/**
+ * What one file in `dir` says about its image, and how it is changed. All synchronous: within a process no two of
+ * these overlap. A file that vanishes in the middle counts as one that was never there.
+ */
+export function filesIn(dir: string, lock: ReturnType<typeof openLock>) {
+  const change = <T>(id: string, work: (path: string, stats: Stats) => T): T | undefined =>
+    lock.hold(() =>
+      unlessGone(() => {
+        const stats = statsOf(dir, id)
+        return stats && work(join(dir, id), stats)
+      }),
+    )
+
+  const get = (id: string): ImageEntry | undefined =>
+    unlessGone(() => {
+      const stats = statsOf(dir, id)
+      const path = join(dir, id)
+      return (
+        stats && {
+          id,
+          size: stats.size,
+          hits: hitsOf(path),
+          accessedAt: accessedAt(stats),
+          modifiedAt: modifiedAt(stats),
+          pinned: readAttribute(path, pinnedAttribute) !== undefined,
+          facts: decodeFacts(readAttribute(path, factsAttribute)),
+        }
+      )
+    })
+
+  return {
+    get,
+
+    /** Those of the images that are still there. */
+    entries: (ids: readonly string[]): ImageEntry[] => ids.map(get).filter((entry) => entry !== undefined),
+
+    factsOf: (id: string): Facts | undefined => get(id)?.facts,
+
+    /** On a file that is not an image yet. Glance counts hits only where the attribute is there already. */
+    prepare(_id: string, path: string, facts: Facts): void {
+      lock.hold(() => {
+        writeAttribute(path, factsAttribute, encodeFacts(facts))
+        if (readAttribute(path, hitsAttribute) === undefined) writeAttribute(path, hitsAttribute, '0')
+      })
+    },
+
+    admit(id: string, entry: NewEntry): void {
+      change(id, (path, stats) => {
+        writeAttribute(path, hitsAttribute, String(entry.hits ?? 0))
+        replaceAttribute(path, factsAttribute, entry.facts && encodeFacts(entry.facts))
+        replaceAttribute(path, pinnedAttribute, entry.pinned ? '1' : undefined)
+        setAccessedAt(path, stats, entry.accessedAt ?? Date.now())
+      })
+    },
+
+    touch(id: string, at: number): void {
+      change(id, (path, stats) => {
+        writeAttribute(path, hitsAttribute, String(hitsOf(path) + 1))
+        if (at > accessedAt(stats)) setAccessedAt(path, stats, at)
+      })
+    },
+
+    pin(id: string, pinned: boolean): boolean {
+      const done = change(id, (path) => {
+        replaceAttribute(path, pinnedAttribute, pinned ? '1' : undefined)
+        return true
+      })
+      return done ?? false
+    },
+
+    /** The file has taken everything with it. */
+    forget(_id: string): void {},
+  }
+}
+
+/** Only what can be an image: a regular file (no link) of a likely name. */
+export function statsOf(dir: string, name: string): Stats | undefined {
+  const stats = couldBeImage(name) ? lstatSync(join(dir, name), { throwIfNoEntry: false }) : undefined
+  return stats?.isFile() ? stats : undefined
+}
+
+const hitsOf = (path: string): number => Number.parseInt(readAttribute(path, hitsAttribute) ?? '0', 10) || 0
+
+function unlessGone<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}

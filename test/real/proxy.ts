@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ask } from './ask.ts'
+import { eventually, within } from './eventually.ts'
+import { stack } from './stack.ts'
+
+/** Each suite is run once for each. */
+export const driver = process.env.AFTERIMAGE_DRIVER ?? 'sqlite'
+
+const checkout = join(import.meta.dirname, '../..')
+
+export type ProxyOptions = Readonly<{
+  /** Where the image store is: Glance, or a relay in front of it. */
+  originUrl?: string
+  /** authorization.ttl in seconds. */
+  ttl?: number
+}>
+
+/** The program under test, in front of the real Glance, with an empty cache of its own. */
+export interface RunningProxy extends AsyncDisposable {
+  readonly url: string
+  /** image_cache_dir */
+  readonly cacheDir: string
+  readonly pid: number
+  /** kill -9 */
+  kill(): Promise<void>
+  /** Again, with the same configuration and cache. */
+  start(): Promise<void>
+}
+
+let count = 0
+
+export async function startProxy({ originUrl = stack.glanceUrl, ttl = 0 }: ProxyOptions = {}): Promise<RunningProxy> {
+  const home = await mkdtemp(join(tmpdir(), 'afterimage-real-'))
+  const cacheDir = join(home, 'cache')
+  await mkdir(cacheDir)
+  const port = await freePort()
+  const configFile = join(home, 'afterimage.conf')
+  await writeFile(configFile, configuration({ originUrl, ttl, cacheDir, port, operatorPort: await freePort() }))
+  // Beside the logs of Keystone and Glance, and kept as they are.
+  count += 1
+  const log = createWriteStream(join(stack.logDir, `afterimage-${driver}-${process.pid}-${count}.log`))
+  const url = `http://127.0.0.1:${port}`
+  let running = await run(['--config-file', configFile], url, log)
+  return {
+    url,
+    cacheDir,
+    get pid() {
+      return running.pid ?? Number.NaN
+    },
+    kill: () => end(running, 'SIGKILL'),
+    async start() {
+      running = await run(['--config-file', configFile], url, log)
+    },
+    async [Symbol.asyncDispose]() {
+      await end(running, 'SIGTERM')
+      log.end()
+      await rm(home, { recursive: true })
+    },
+  }
+}
+
+/** Runs src/api.ts until it answers at `url`. */
+export async function run(
+  args: readonly string[],
+  url: string,
+  log: WriteStream,
+  env: NodeJS.ProcessEnv = {},
+): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['src/api.ts', ...args], {
+    cwd: checkout,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout?.pipe(log, { end: false })
+  child.stderr?.pipe(log, { end: false })
+  await eventually(`the proxy at ${url} (its log: ${log.path})`, 20, async () => {
+    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${await readFile(log.path, 'utf8')}`)
+    // Refused until it listens.
+    return (await ask(`${url}/healthcheck`).catch(() => undefined))?.status === 200
+  })
+  return child
+}
+
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill(signal)
+  await within(`the end of the proxy after ${signal}`, 30, exit)
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address !== null && typeof address === 'object') return address.port
+  throw new Error('no free port on 127.0.0.1')
+}
+
+type Settings = Readonly<{ originUrl: string; ttl: number; cacheDir: string; port: number; operatorPort: number }>
+
+function configuration({ originUrl, ttl, cacheDir, port, operatorPort }: Settings): string {
+  return `[DEFAULT]
+bind_host = 127.0.0.1
+bind_port = ${port}
+image_cache_dir = ${cacheDir}
+image_cache_driver = ${driver}
+log_level = debug
+[origin]
+url = ${originUrl}
+[keystone]
+auth_url = ${stack.keystoneUrl}
+username = afterimage
+password = ${stack.password}
+project_name = service
+[authorization]
+ttl = ${ttl}
+[cache]
+min_free_space = 0
+[management]
+bind_port = ${operatorPort}
+`
+}
