@@ -12,7 +12,7 @@ export async function readShort(answer: Answer, most: number): Promise<ShortBody
   let length = 0
   try {
     await answer.deliver((chunk) => {
-      chunks.push(chunk.subarray(0, most - length))
+      chunks.push(Buffer.from(chunk.subarray(0, most - length)))
       length += chunk.length
       if (length > most) throw new TooLong()
     })

@@ -15,6 +15,8 @@ export type Question = Readonly<{
   body?: Readable | undefined
   /** How long the head of the answer may take when the upstream is not idle meanwhile (ms); absent: the idle timeout. */
   answerTimeoutMs?: number | undefined
+  /** A large body is expected: it comes in large chunks, each of them valid only until `take` returns. */
+  bulk?: boolean
   /** Told of every 1xx answer (never 100) before the final one. */
   onInterim?: ((status: number, headers: HeaderList) => void) | undefined
 }>
@@ -26,7 +28,7 @@ export interface Answer {
   /** As received: hop-by-hop fields included. */
   readonly headers: HeaderList
   /**
-   * Gives the body to `take`, chunk by chunk; a chunk is not reused by anyone, so it may be kept. Resolves at the
+   * Gives the body to `take`, chunk by chunk; a chunk may be kept, but not that of a bulk question. Resolves at the
    * body's end by its own framing, rejects with an OriginError, or with what `take` threw. Call it once.
    */
   deliver(take: (chunk: Buffer) => void): Promise<void>
@@ -142,7 +144,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     // from their chunks would go round on these forever.
     if (chunk.length === 0) return
     // A pause takes effect with the next chunk only, and a connection that is closing gives all that it still holds.
-    if (this.#paused || this.#take === undefined || this.#held.length > 0) this.#held.push(chunk)
+    if (this.#paused || this.#take === undefined || this.#held.length > 0) this.#held.push(Buffer.from(chunk))
     else this.#give(chunk)
   }
 

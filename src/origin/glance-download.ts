@@ -17,7 +17,7 @@ export async function download(
   signal?: AbortSignal,
 ): Promise<Download | Refusal> {
   const range = ranges.lacks(id) ? undefined : rangeField(wanted)
-  const first = await api.file(id, caller, range, signal)
+  const first = await api.file(id, caller, range, signal, { bulk: true })
   if (first.status === 200 && range !== undefined) ranges.refused(id)
   if (first.status !== 400 || range === undefined) return opened(api, first, wanted, range !== undefined)
   const refusal = await refusalOf(first)

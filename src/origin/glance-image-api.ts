@@ -19,9 +19,15 @@ export class GlanceImageApi {
   }
 
   /** GET …/file. `range` is the value of Range. */
-  async file(id: string, caller: Caller, range: string | undefined, signal?: AbortSignal): Promise<Answer> {
+  async file(
+    id: string,
+    caller: Caller,
+    range: string | undefined,
+    signal?: AbortSignal,
+    options: Readonly<{ bulk: boolean }> = { bulk: false },
+  ): Promise<Answer> {
     const fields: HeaderList = range === undefined ? [] : [['Range', range]]
-    return this.#get(`/v2/images/${encodeURIComponent(id)}/file${caller.query}`, caller, fields, signal)
+    return this.#get(`/v2/images/${encodeURIComponent(id)}/file${caller.query}`, caller, fields, signal, options.bulk)
   }
 
   async record(id: string, caller: Caller, signal?: AbortSignal): Promise<GlanceRecord | Refusal> {
@@ -33,11 +39,11 @@ export class GlanceImageApi {
     return parseRecord(bytes.toString('utf8'), this.where)
   }
 
-  #get(path: string, caller: Caller, fields: HeaderList, signal?: AbortSignal): Promise<Answer> {
+  #get(path: string, caller: Caller, fields: HeaderList, signal?: AbortSignal, bulk = false): Promise<Answer> {
     // Without it a proxy in between may compress, and neither length nor digest would be the image's.
     const headers = [...caller.headers, ...fields, ['Accept-Encoding', 'identity'] as const]
     const target = this.#upstream.prefix + path
-    return this.#upstream.send({ method: 'GET', target, headers, host: caller.host }, signal)
+    return this.#upstream.send({ method: 'GET', target, headers, host: caller.host, bulk }, signal)
   }
 }
 

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { buildConnector, Pool } from 'undici'
+import { bulkConnector } from './bulk-connector.ts'
 import { type Answer, exchange, type Question } from './exchange.ts'
 import { isStale } from './exchange-failure.ts'
 
@@ -41,18 +42,26 @@ const answerTimeoutDefaultMs = 3_600_000
 /** Opens no connection yet. Throws when the url or the CA file cannot be used. */
 export function openUpstream(options: UpstreamOptions): Upstream {
   const url = urlOf(options)
-  const pool = new Pool(url.origin, {
-    connect: connectorFor(options, url),
-    // Unlimited: how many there may be is decided by those who ask. One request at a time on each.
-    connections: null,
-    pipelining: 1,
-    headersTimeout: options.idleTimeoutMs,
-    bodyTimeout: options.idleTimeoutMs,
-    maxHeaderSize: headerMost,
-  })
+  const poolBy = (connect: buildConnector.connector) =>
+    new Pool(url.origin, {
+      connect: (target, done) =>
+        connect(target, (...result) => {
+          result[1]?.prependListener('error', nameReset)
+          done(...result)
+        }),
+      // Unlimited: how many there may be is decided by those who ask. One request at a time on each.
+      connections: null,
+      pipelining: 1,
+      headersTimeout: options.idleTimeoutMs,
+      bodyTimeout: options.idleTimeoutMs,
+      maxHeaderSize: headerMost,
+    })
+  const pool = poolBy(connectorFor(options, url))
+  const isPlain = url.protocol === 'http:'
+  const bulk = isPlain ? poolBy(bulkConnector(options.connectTimeoutMs)) : pool
   const where = `${options.what} ${url.origin}`
   const attempt = (question: Question, signal?: AbortSignal) =>
-    exchange(pool, where, question, { servername: url.hostname, signal })
+    exchange(question.bulk === true ? bulk : pool, where, question, { servername: url.hostname, signal })
   return {
     where,
     prefix: url.pathname.replace(/\/+$/, ''),
@@ -67,7 +76,9 @@ export function openUpstream(options: UpstreamOptions): Upstream {
         return await attempt(question, signal)
       }
     },
-    [Symbol.asyncDispose]: () => pool.destroy(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([pool.destroy(), bulk.destroy()])
+    },
   }
 }
 
@@ -93,11 +104,7 @@ function connectorFor(options: UpstreamOptions, url: URL): buildConnector.connec
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(options.cafile === undefined ? {} : { ca: caOf(options.what, options.cafile) }),
   })
-  return ({ servername: _fromRequest, ...target }, done) =>
-    connect(target, (...result) => {
-      result[1]?.prependListener('error', nameReset)
-      done(...result)
-    })
+  return ({ servername: _fromRequest, ...target }, done) => connect(target, done)
 }
 
 /**
