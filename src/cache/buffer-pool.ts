@@ -21,7 +21,7 @@ export interface BufferPool {
   readonly pinned: number
 }
 
-export function createBufferPool(limit = 64): BufferPool {
+export function createBufferPool(limit = 32): BufferPool {
   const free: Buffer[] = []
   const waiting: (() => void)[] = []
   let inUse = 0

@@ -25,6 +25,9 @@ type Pending = {
   result: Promise<string>
 }
 
+/** A digest makes hardly any garbage: without this its thread reserves as much memory for it as the main one. */
+const smallHeap = { maxYoungGenerationSizeMb: 2 }
+
 /** A few worker threads, started when first needed and shared by all fills: `size` is the most that run. */
 export function openDigests(size: number): Digests {
   const workers = new Map<Worker, number>()
@@ -42,7 +45,7 @@ export function openDigests(size: number): Digests {
 
   function startWorker(): Worker {
     const source = import.meta.url.endsWith('.ts') ? './digest-worker.ts' : './digest-worker.js'
-    const worker = new Worker(new URL(source, import.meta.url))
+    const worker = new Worker(new URL(source, import.meta.url), { resourceLimits: smallHeap, name: 'digest' })
     worker.unref()
     workers.set(worker, 0)
     worker.on('message', (report: DigestReport) => {

@@ -26,6 +26,8 @@ export interface FileReader extends AsyncDisposable {
    * until the promise settles; it is closed by its owner.
    */
   read(fd: number, position: number, length: number): Promise<Lease>
+  /** A copy of at most 64 KiB of what is in memory, for a reader that must not pin where it lies. */
+  copy(bytes: Uint8Array): Lease
 }
 
 type Pending = Readonly<{ fd: number; position: number; resolve(lease: Lease): void; reject(error: Error): void }>
@@ -40,7 +42,7 @@ class ThreadedFileReader implements FileReader {
   readonly #pending = new Map<number, Pending>()
   readonly #threads = new Set<Worker>()
   #maxThreads: number
-  readonly #readSmall = createSmallReads()
+  readonly #small = createSmallReads()
   #collecting = false
   #closed = false
 
@@ -57,13 +59,17 @@ class ThreadedFileReader implements FileReader {
   read(fd: number, position: number, length: number): Promise<Lease> {
     if (this.#closed) return Promise.reject(new FileReadFailed(cancelled, fd, position))
     const buffer = length > smallBytes && this.#threads.size > 0 ? this.#free.pop() : undefined
-    if (buffer === undefined) return this.#readSmall(fd, position, length)
+    if (buffer === undefined) return this.#small.read(fd, position, length)
     return new Promise((resolve, reject) => {
       this.#pending.set(buffer, { fd, position, resolve, reject })
       submit(this.#queue, buffer, fd, position, Math.min(length, this.#queue.bufferSize))
       if (this.#threads.size < Math.min(this.#pending.size, this.#maxThreads)) this.#startThread()
       if (!this.#collecting) void this.#collect()
     })
+  }
+
+  copy(bytes: Uint8Array): Lease {
+    return this.#small.copy(bytes)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,7 +108,12 @@ class ThreadedFileReader implements FileReader {
     // Its own suffix: the sources run as .ts, the built package as .js.
     const program = new URL(`./file-reader-worker${extname(import.meta.url)}`, import.meta.url)
     try {
-      const thread = new Worker(program, { workerData: this.#queue, name: 'file-reader' })
+      const thread = new Worker(program, {
+        workerData: this.#queue,
+        name: 'file-reader',
+        // It makes no garbage at all.
+        resourceLimits: { maxYoungGenerationSizeMb: 2 },
+      })
       // A thread ends by itself only when it runs out of memory. The read that it had taken would never be finished.
       thread.once('error', () => void this.#giveUpThreads())
       this.#threads.add(thread)

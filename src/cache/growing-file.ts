@@ -6,13 +6,12 @@ import type { FileReader } from './file-reader.ts'
 import type { ImageReader, Lease } from './reader.ts'
 import { ReadFailed } from './reader.ts'
 import type { SharedFile } from './shared-file.ts'
+import { smallBytes } from './small-reads.ts'
 
 const writeAt = promisify(write)
 
 /** Withheld from every response until the image is proven: enough that no cut response can look complete. */
 export const heldBackBytes = 64 * 1024
-/** A reader that asks for no more than this is slow or blocked: it gets a copy, and pins no large buffer. */
-const copyBytes = 64 * 1024
 /** Received but not yet written: the upstream is paused above it. */
 const unwrittenBytes = 3 * chunkBytes
 /** A partly filled buffer is written after this long, so that a trickling upstream reaches the disk too. */
@@ -124,13 +123,13 @@ export class GrowingFile {
     let open = true
     const read = (position: number, max: number): Lease | Promise<Lease> => {
       if (!open) throw new ReadFailed('closed', 'the reader is closed')
-      const lease = this.#lend(position, Math.min(max, this.#limit(end) - position), max <= copyBytes)
+      const lease = this.#lend(position, Math.min(max, this.#limit(end) - position), max <= smallBytes)
       if (lease !== undefined) return lease
       return new Promise((resolve, reject) => {
         const retry = () => {
           if (!open) return stop(() => reject(new ReadFailed('closed', 'the reader is closed')))
           if (this.#failure !== undefined) return stop(() => reject(this.#failure))
-          const lent = this.#lend(position, Math.min(max, this.#limit(end) - position), max <= copyBytes)
+          const lent = this.#lend(position, Math.min(max, this.#limit(end) - position), max <= smallBytes)
           if (lent !== undefined) stop(() => resolve(lent))
         }
         const stop = (settle: () => void) => {
@@ -168,8 +167,7 @@ export class GrowingFile {
         chunk.readers++
         return { bytes, release: () => this.#unpin(chunk) }
       }
-      const copied = Buffer.from(bytes.subarray(0, copyBytes))
-      return { bytes: copied, release: () => {} }
+      return this.#options.files.copy(bytes)
     }
     if (position >= this.#written) return undefined
     const { file, files } = this.#options
