@@ -111,7 +111,7 @@ export class ImageCache implements AsyncDisposable {
   /** The fill of this image in this process, if one is under way. */
   arriving(id: string): Fill | undefined {
     const fill = this.#flights.get(id)?.fill
-    return fill?.failed === false ? fill : undefined
+    return fill?.ended === false ? fill : undefined
   }
 
   /** Fills an image that nobody waits for; what the upstream answers is nobody's to see. */
@@ -159,11 +159,11 @@ export class ImageCache implements AsyncDisposable {
     await this.#tools.digests[Symbol.asyncDispose]()
   }
 
-  /** Who comes while a failed fill is being put away waits for that, and then looks anew. */
+  /** Who comes while a fill that has ended is being put away waits for that, and then looks anew. */
   async #join(flight: Flight): Promise<Outcome> {
     const outcome = await flight.outcome
-    if (outcome.kind !== 'following' || flight.fill?.failed !== true) return outcome
-    await flight.fill.done
+    if (outcome.kind !== 'following' || !outcome.following.ended) return outcome
+    await flight.fill?.done
     return { kind: 'again' }
   }
 

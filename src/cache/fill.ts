@@ -55,6 +55,8 @@ export interface Following {
   readonly record: ImageRecord & { size: number }
   /** Bytes that a reader can have at once. */
   readonly received: number
+  /** Too late: it has ended, well or not, and cannot be opened any more. */
+  readonly ended: boolean
   /** A reader of a response that ends at `end` (exclusive). */
   open(end: number, caller: Caller): ImageReader
 }
@@ -75,6 +77,7 @@ export class Fill implements Following {
   readonly #onOrphaned: () => void
   #digest: DigestJob | undefined
   #deleted = false
+  #ended = false
   #writeError: unknown
   #synced = 0
   #syncing: Promise<void> | undefined
@@ -129,9 +132,9 @@ export class Fill implements Following {
     return this.#readers.size
   }
 
-  /** Nobody can follow it any more; `done` says when it has been put away. */
-  get failed(): boolean {
-    return this.#growing.failed
+  /** From its failure or its commit on; `done` says when everything has been put away. */
+  get ended(): boolean {
+    return this.#ended || this.#growing.failed
   }
 
   open(end: number, caller: Caller): ImageReader {
@@ -238,6 +241,8 @@ export class Fill implements Following {
       events.fault('ending a fill', this.id, error)
     } finally {
       space.release(this.id)
+      // Readers that are open keep the file; nobody may open it after this.
+      this.#ended = true
       this.#file.drop()
     }
   }

@@ -50,6 +50,7 @@ export async function followForeign(
   return {
     record,
     received: filling?.progress.watermark ?? 0,
+    ended: false,
     open: (end: number, _caller: Caller) => foreignReader(tools, id, file, ino, record.size, end),
   }
 }

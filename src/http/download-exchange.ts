@@ -144,6 +144,8 @@ export class DownloadExchange {
   }
 
   async #follow(following: Following, identity: Identity): Promise<boolean> {
+    // While the upstream was asked, the fill may have ended: what it left is found by another look.
+    if (following.ended) return false
     if (differs(identity, following.record)) await this.#passRelay('another-image')
     else await this.#serve('joined', this.#sourceOf(following), 'fwd=miss; collapsed')
     return true

@@ -61,28 +61,29 @@ for (const driver of drivers) {
       assert.equal(questions(upstream), 3)
     })
 
-    for (const field of [
-      'X-Service-Token',
-      'X-Storage-Token',
-      'Authorization',
-      'Cookie',
-      'X-Identity-Status',
-      'X-User-Id',
-      'X-Project-Id',
-      'X-Roles',
-    ]) {
-      test(`rule 7: with ${field} beside the token, every request is asked for, with that field`, async (t) => {
-        const upstream = await startUpstream(t)
-        upstream.addImage({ id, bytes })
-        const proxy = await startProxy(t, { upstream: upstream.url, driver })
-        await cached(proxy)
+    test('rule 7: with another credential beside the token every request is asked for, with that field', async (t) => {
+      const upstream = await startUpstream(t)
+      upstream.addImage({ id, bytes })
+      const proxy = await startProxy(t, { upstream: upstream.url, driver })
+      await cached(proxy)
+      let asked = 0
+      for (const field of [
+        'X-Service-Token',
+        'X-Storage-Token',
+        'Authorization',
+        'Cookie',
+        'X-Identity-Status',
+        'X-User-Id',
+        'X-Project-Id',
+        'X-Roles',
+      ]) {
         for (let round = 1; round <= 2; round++) {
           assert((await get(proxy.image(id), as('owner', { [field]: 'something' }))).complete)
-          assert.equal(questions(upstream), round)
+          assert.equal(questions(upstream), ++asked, `${field} is asked for each time`)
         }
         assert.equal(upstream.fileRequests(id).at(-1)?.header(field.toLowerCase()), 'something')
-      })
-    }
+      }
+    })
 
     test('rule 8: a change through the proxy voids every yes at once', async (t) => {
       const upstream = await startUpstream(t)

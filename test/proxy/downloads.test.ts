@@ -88,6 +88,29 @@ for (const driver of drivers) {
       assert.equal(upstream.downloads(id).length, 1)
     })
 
+    for (const range of [undefined, 'bytes=1000-1999']) {
+      test(`a permission that comes after the fill has ended: ${range ?? 'the whole'} from what it left`, async (t) => {
+        const upstream = await startUpstream(t)
+        const bytes = patternBytes(2_000_000)
+        upstream.addImage({ id, bytes })
+        const stall = upstream.nextFile(id, { stallAt: 1_000_000 })
+        const question = upstream.nextFile(id, { question: true, holdHeaders: true })
+        const proxy = await startProxy(t, { upstream: upstream.url, driver })
+        const first = await open(proxy.image(id), { headers: { 'X-Auth-Token': 'first' } })
+        await stall.reached
+        const headers = { 'X-Auth-Token': 'late', ...(range === undefined ? {} : { Range: range }) }
+        const late = get(proxy.image(id), { headers })
+        await deadline(question.reached, 'the late one is asked for')
+        stall.release()
+        assert((await first.rest).complete)
+        await proxy.committed(id)
+        question.release()
+        const got = await deadline(late, 'the late one is served')
+        assert(got.complete && got.body.equals(range === undefined ? bytes : bytes.subarray(1000, 2000)))
+        assert.equal(upstream.downloads(id).length, 1)
+      })
+    }
+
     test('an upstream that breaks in the middle is resumed in the same response', async (t) => {
       const upstream = await startUpstream(t)
       const bytes = patternBytes(3_000_000)
