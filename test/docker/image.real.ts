@@ -31,11 +31,13 @@ before(async () => {
 })
 after(async () => {
   for (const { pid } of await program()) process.kill(pid, 'SIGKILL')
+  running?.kill()
   if (container !== undefined) await buildah('rm', container)
 })
 
 async function program() {
-  return config === undefined ? [] : findProcesses(config.Cmd, `OS_DEFAULT__BIND_PORT=${env.OS_DEFAULT__BIND_PORT}`)
+  const name = config?.Cmd.at(-1)
+  return name === undefined ? [] : findProcesses(name, `OS_DEFAULT__BIND_PORT=${env.OS_DEFAULT__BIND_PORT}`)
 }
 
 test('the program in the image does not run as root', async () => {

@@ -139,7 +139,8 @@ function limiter(bytesPerSecond: number): (bytes: number) => Promise<void> {
   let free = performance.now()
   return async (bytes) => {
     const now = performance.now()
-    free = Math.max(free, now) + (bytes / bytesPerSecond) * 1000
+    // A timer that is late is made up for, or the link would be slower than it says on a busy machine.
+    free = Math.max(free, now - 50) + (bytes / bytesPerSecond) * 1000
     if (free - now > 5) await delay(free - now)
   }
 }
