@@ -50,6 +50,9 @@ export type FillStart = Readonly<{
 
 /** Between two fdatasyncs: bounds both what a power loss costs and the fsync at the end. */
 const syncBytes = 256 << 20
+/** The digest is told of so many bytes at once: a message costs more than looking at it is worth. */
+const digestStepBytes = 4 << 20
+
 /** Where a waiting client can follow an image that is not committed yet, in this process or in another. */
 export interface Following {
   readonly record: ImageRecord & { size: number }
@@ -79,6 +82,7 @@ export class Fill implements Following {
   #deleted = false
   #ended = false
   #writeError: unknown
+  #hashable = 0
   #synced = 0
   #syncing: Promise<void> | undefined
 
@@ -118,6 +122,7 @@ export class Fill implements Following {
     if (proof !== undefined) {
       this.#digest = tools.digests.start(this.#file.fd, proof.algorithm)
       this.#digest.advance(start.startAt)
+      this.#hashable = start.startAt
     }
     tools.space.hold(this.id, { size: this.record.size, written: () => this.#growing.written })
     tools.events.fillStarted(this.id, { size: this.record.size, resumedAt: start.startAt })
@@ -263,7 +268,10 @@ export class Fill implements Following {
   }
 
   #wrote(position: number): void {
-    this.#digest?.advance(position)
+    if (position - this.#hashable >= digestStepBytes) {
+      this.#hashable = position
+      this.#digest?.advance(position)
+    }
     this.#start.fillRecord.publish(position, this.#synced)
     if (position - this.#synced >= syncBytes && this.#syncing === undefined) this.#syncing = this.#sync(position)
   }

@@ -70,7 +70,7 @@ export const optionTable = {
       image_cache_stall_time: {
         kind: integer({ min: 0 }),
         default: '86400',
-        help: 'Seconds without progress after which an incomplete image may be cleaned away',
+        help: 'Accepted because glance-api.conf has it; nothing is cleaned by age yet: room is made when it is needed',
       },
       image_cache_sqlite_db: {
         kind: string,
