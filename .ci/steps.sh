@@ -1,5 +1,6 @@
 # The two kinds of steps of .ci/run, which reads this file with `source`. Both count into passed and failed.
 passed=0 failed=0
+whole=1400 # seconds for everything
 
 # check SECONDS NAME COMMAND…: passes or fails as a whole
 check() {
@@ -28,7 +29,12 @@ suite() {
 # The sum of lines like `ℹ pass 12`, in the words of both the spec and the TAP reporter.
 total() { sed -nE "s/^(ℹ|#) $1 ([0-9]+)\$/\2/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
-limited() { timeout --kill-after=20 "$1" "${@:2}" </dev/null; }
+# Whatever hangs, all of it together ends in time.
+limited() {
+  local left=$((whole - SECONDS))
+  ((left > 0)) || left=1
+  timeout --kill-after=20 $(($1 < left ? $1 : left)) "${@:2}" </dev/null
+}
 
 begin() {
   echo

@@ -1,10 +1,10 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createMiddleware } from 'hono/factory'
 import type { Env } from '../src/http/env.ts'
-import { callerFields, fieldPairs, isLoop, valuesOf } from '../src/http/hop-by-hop.ts'
 import { splitTarget } from '../src/http/image-paths.ts'
 import { answerPlainly } from '../src/http/plain-answer.ts'
 import { soleTokenKey } from '../src/http/sole-token.ts'
+import { callerFields, fieldPairs, isLoop, valuesOf } from '../src/origin/upstream/hop-by-hop.ts'
 
 /**
  * Says for the rest of the request on whose behalf the upstream is asked, and refuses a request that has been through

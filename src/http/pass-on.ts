@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Download, HeaderList } from '../origin/origin.ts'
-import { cutOff } from '../origin/relay-cut-off.ts'
+import { cutOff } from '../origin/upstream/cut-off.ts'
 
 /** What became of a body that went straight from the upstream to its client. */
 export type PassedOn = Readonly<{ bytes: number; complete: boolean }>

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
-import { cutOff } from '../origin/relay-cut-off.ts'
+import { cutOff } from '../origin/upstream/cut-off.ts'
 
 /** An answer of our own, in the plain form that Glance gives to clients that accept anything. */
 export function answerPlainly(

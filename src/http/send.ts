@@ -5,8 +5,8 @@
 import type { ServerResponse } from 'node:http'
 import { type ImageReader, type Lease, ReadFailed } from '../cache/reader.ts'
 import { smallBytes } from '../cache/small-reads.ts'
-import { cutOff } from '../origin/relay-cut-off.ts'
-import { onConnectionClose } from './connection-close.ts'
+import { onConnectionClose } from '../origin/upstream/connection-close.ts'
+import { cutOff } from '../origin/upstream/cut-off.ts'
 
 export type SendOptions = Readonly<{
   /**

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ReadFailed } from '../cache/reader.ts'
 import type { Caller, Origin } from '../origin/origin.ts'
-import { cutOff } from '../origin/relay-cut-off.ts'
+import { cutOff } from '../origin/upstream/cut-off.ts'
 import { evaluateConditions, evaluateIfRange } from './conditional.ts'
 import { type CacheStatus, entityTag, imageFields, type Source } from './image-response.ts'
 import { passBytes } from './pass-on.ts'

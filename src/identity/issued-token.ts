@@ -1,5 +1,5 @@
-import { valuesOf } from '../http/hop-by-hop.ts'
 import type { HeaderList } from '../origin/origin.ts'
+import { valuesOf } from '../origin/upstream/hop-by-hop.ts'
 
 /** A token as Keystone issued it, and how long it holds from its issue. */
 export type IssuedToken = Readonly<{ token: string; lifetimeMs: number }>

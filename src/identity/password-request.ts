@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Question } from '../origin/exchange.ts'
+import type { Question } from '../origin/upstream/exchange.ts'
 
 /** Who asks Keystone, and for which project. */
 export type PasswordScope = Readonly<{

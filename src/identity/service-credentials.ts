@@ -1,6 +1,6 @@
-import { readShort } from '../origin/exchange-body.ts'
 import { OriginError } from '../origin/origin.ts'
-import { openUpstream } from '../origin/upstream.ts'
+import { readShort } from '../origin/upstream/exchange-body.ts'
+import { openUpstream } from '../origin/upstream/upstream.ts'
 import { type IssuedToken, readIssuedToken } from './issued-token.ts'
 import { passwordRequest } from './password-request.ts'
 

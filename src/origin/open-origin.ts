@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
-import { openDirectory } from './directory.ts'
-import { openGlance } from './glance.ts'
+import { openDirectory } from './directory/directory.ts'
+import { openGlance } from './glance/glance.ts'
 import type { Origin } from './origin.ts'
 
 /** The image store that the configuration names. The embedded one is created and seeded only at its default place. */

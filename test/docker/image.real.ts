@@ -33,6 +33,7 @@ after(async () => {
   for (const { pid } of await program()) process.kill(pid, 'SIGKILL')
   running?.kill()
   if (container !== undefined) await buildah('rm', container)
+  if (config !== undefined) await buildah('rmi', image)
 })
 
 async function program() {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { bootSector } from '../../src/origin/directory/boot-sector.ts'
 import { demoImageId } from '../../src/origin/directory/demo-image.ts'
-import { openDirectory } from '../../src/origin/directory.ts'
+import { openDirectory } from '../../src/origin/directory/directory.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { ask, list, openStore, record } from './directory-store.ts'
 

@@ -11,7 +11,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { join } from 'node:path'
-import { openDirectory } from '../../src/origin/directory.ts'
+import { openDirectory } from '../../src/origin/directory/directory.ts'
 import type { Caller, Origin, Relayed, RelayOptions } from '../../src/origin/origin.ts'
 import { deadline } from '../support/deadline.ts'
 

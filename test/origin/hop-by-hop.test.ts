@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { callerFields, endToEnd, fieldPairs, type Hop, isLoop, requestFields } from '../../src/http/hop-by-hop.ts'
+import {
+  callerFields,
+  endToEnd,
+  fieldPairs,
+  type Hop,
+  isLoop,
+  requestFields,
+} from '../../src/origin/upstream/hop-by-hop.ts'
 
 const hop: Hop = {
   pseudonym: 'here',

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { openGlance } from '../../src/origin/glance.ts'
+import { openGlance } from '../../src/origin/glance/glance.ts'
 import {
   type Caller,
   type Download,

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { TestContext } from 'node:test'
-import { callerFields } from '../../src/http/hop-by-hop.ts'
 import type { Origin, Relayed, RelayOptions } from '../../src/origin/origin.ts'
+import { callerFields } from '../../src/origin/upstream/hop-by-hop.ts'
 import { eventually } from './deadline.ts'
 import type { ScriptedUpstream } from './scripted-upstream.ts'
 import { type Options, scripted } from './upstream-glance.ts'

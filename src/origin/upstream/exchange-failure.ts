@@ -1,4 +1,4 @@
-import { OriginError } from './origin.ts'
+import { OriginError } from '../origin.ts'
 
 /** The request itself cannot be put into HTTP/1.1 (an illegal character in a field or the target): never sent. */
 export class IllegalRequest extends Error {

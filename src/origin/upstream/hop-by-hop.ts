@@ -1,4 +1,4 @@
-import type { HeaderList } from '../origin/origin.ts'
+import type { HeaderList } from '../origin.ts'
 
 /** Fields that end with one connection even where Connection does not name them (RFC 9110 7.6.1, 11.7, 6.6.2). */
 const hopByHop = new Set([

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { onConnectionClose } from '../http/connection-close.ts'
-import { endToEnd, valuesOf } from '../http/hop-by-hop.ts'
+import type { HeaderList } from '../origin.ts'
+import { onConnectionClose } from './connection-close.ts'
 import type { Answer } from './exchange.ts'
-import type { HeaderList } from './origin.ts'
+import { endToEnd, valuesOf } from './hop-by-hop.ts'
 import { hasBody } from './relay-upload.ts'
 
 /** Bytes given so far; kept up to date so that a failure can be reported with it. */

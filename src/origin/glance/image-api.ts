@@ -1,10 +1,10 @@
-import { valuesOf } from '../http/hop-by-hop.ts'
-import type { Answer } from './exchange.ts'
-import { readShort } from './exchange-body.ts'
-import { type GlanceRecord, parseRecord } from './glance-record.ts'
-import { refusalOf } from './glance-refusal.ts'
-import { type Caller, type HeaderList, OriginError, type Refusal } from './origin.ts'
-import type { Upstream } from './upstream.ts'
+import { type Caller, type HeaderList, OriginError, type Refusal } from '../origin.ts'
+import type { Answer } from '../upstream/exchange.ts'
+import { readShort } from '../upstream/exchange-body.ts'
+import { valuesOf } from '../upstream/hop-by-hop.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { type GlanceRecord, parseRecord } from './record.ts'
+import { refusalOf } from './refusal.ts'
 
 const recordMost = 1_048_576
 

@@ -1,11 +1,11 @@
-import { IllegalRequest } from './exchange-failure.ts'
-import { ask } from './glance-ask.ts'
-import { download } from './glance-download.ts'
-import { GlanceImageApi } from './glance-image-api.ts'
-import { RangeMemory } from './glance-ranges.ts'
-import type { Origin, Refusal } from './origin.ts'
-import { relay } from './relay.ts'
-import { openUpstream, type UpstreamOptions } from './upstream.ts'
+import type { Origin, Refusal } from '../origin.ts'
+import { IllegalRequest } from '../upstream/exchange-failure.ts'
+import { relay } from '../upstream/relay.ts'
+import { openUpstream, type UpstreamOptions } from '../upstream/upstream.ts'
+import { ask } from './ask.ts'
+import { download } from './download.ts'
+import { GlanceImageApi } from './image-api.ts'
+import { RangeMemory } from './ranges.ts'
 
 export type GlanceOptions = Omit<UpstreamOptions, 'what'>
 

@@ -1,11 +1,11 @@
-import { endToEnd } from '../http/hop-by-hop.ts'
-import type { Answer } from './exchange.ts'
-import { identityOf, partOf } from './glance-identity.ts'
-import { type GlanceImageApi, plain } from './glance-image-api.ts'
-import type { RangeMemory } from './glance-ranges.ts'
-import { refusalOf } from './glance-refusal.ts'
-import { wholeInstead } from './glance-whole.ts'
-import { type Caller, type Download, type Identity, OriginError, type RangeWanted, type Refusal } from './origin.ts'
+import { type Caller, type Download, type Identity, OriginError, type RangeWanted, type Refusal } from '../origin.ts'
+import type { Answer } from '../upstream/exchange.ts'
+import { endToEnd } from '../upstream/hop-by-hop.ts'
+import { identityOf, partOf } from './identity.ts'
+import { type GlanceImageApi, plain } from './image-api.ts'
+import type { RangeMemory } from './ranges.ts'
+import { refusalOf } from './refusal.ts'
+import { wholeInstead } from './whole.ts'
 
 /** Opens a download; where the store does no ranges, of the whole image. */
 export async function download(

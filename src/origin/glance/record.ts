@@ -1,4 +1,4 @@
-import { type ImageRecord, OriginError } from './origin.ts'
+import { type ImageRecord, OriginError } from '../origin.ts'
 
 /** An image's record and the stores of Glance that hold its data (multi-store Glance only). */
 export type GlanceRecord = Readonly<{ record: ImageRecord; stores: string | undefined }>

@@ -1,11 +1,11 @@
-import { readShort } from './exchange-body.ts'
-import { identityOf, partOf } from './glance-identity.ts'
-import { type GlanceImageApi, plain } from './glance-image-api.ts'
-import type { RangeMemory } from './glance-ranges.ts'
-import type { GlanceRecord } from './glance-record.ts'
-import { refusalOf } from './glance-refusal.ts'
-import { wholeInstead } from './glance-whole.ts'
-import type { Caller, Granted, Refusal } from './origin.ts'
+import type { Caller, Granted, Refusal } from '../origin.ts'
+import { readShort } from '../upstream/exchange-body.ts'
+import { identityOf, partOf } from './identity.ts'
+import { type GlanceImageApi, plain } from './image-api.ts'
+import type { RangeMemory } from './ranges.ts'
+import type { GlanceRecord } from './record.ts'
+import { refusalOf } from './refusal.ts'
+import { wholeInstead } from './whole.ts'
 
 const byteMost = 65_536
 

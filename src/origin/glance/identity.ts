@@ -1,8 +1,8 @@
-import type { Answer } from './exchange.ts'
-import { type ContentRange, parseContentRange } from './glance-content-range.ts'
-import { field } from './glance-image-api.ts'
-import { md5Of } from './glance-record.ts'
-import { type Identity, OriginError } from './origin.ts'
+import { type Identity, OriginError } from '../origin.ts'
+import type { Answer } from '../upstream/exchange.ts'
+import { type ContentRange, parseContentRange } from './content-range.ts'
+import { field } from './image-api.ts'
+import { md5Of } from './record.ts'
 
 /** What the head of a 200 to GET …/file says of the image. Glance with its own cache leaves Content-Length out. */
 export function identityOf(answer: Answer, where: string): Identity {

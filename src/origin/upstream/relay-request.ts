@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { requestFields } from '../http/hop-by-hop.ts'
+import type { HeaderList, RelayOptions } from '../origin.ts'
 import { IllegalRequest } from './exchange-failure.ts'
-import type { HeaderList, RelayOptions } from './origin.ts'
+import { requestFields } from './hop-by-hop.ts'
 
 /**
  * The client's raw request target in the form a server is asked (RFC 9112 3.2.1), dots and percent signs as they came:

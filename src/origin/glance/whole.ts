@@ -1,7 +1,7 @@
-import type { Answer } from './exchange.ts'
-import type { GlanceImageApi } from './glance-image-api.ts'
-import type { RangeMemory } from './glance-ranges.ts'
-import { type Caller, OriginError } from './origin.ts'
+import { type Caller, OriginError } from '../origin.ts'
+import type { Answer } from '../upstream/exchange.ts'
+import type { GlanceImageApi } from './image-api.ts'
+import type { RangeMemory } from './ranges.ts'
 
 /**
  * GET …/file without Range, after an answer to a range that may mean that the store does none. When the image is given

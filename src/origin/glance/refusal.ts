@@ -1,7 +1,7 @@
-import { endToEnd } from '../http/hop-by-hop.ts'
-import type { Answer } from './exchange.ts'
-import { readShort } from './exchange-body.ts'
-import type { Refusal } from './origin.ts'
+import type { Refusal } from '../origin.ts'
+import type { Answer } from '../upstream/exchange.ts'
+import { readShort } from '../upstream/exchange-body.ts'
+import { endToEnd } from '../upstream/hop-by-hop.ts'
 
 const bodyMost = 1_048_576
 

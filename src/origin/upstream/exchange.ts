@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { type HeaderList, OriginError } from '../origin.ts'
 import { failureOf, type IllegalRequest } from './exchange-failure.ts'
-import { type HeaderList, OriginError } from './origin.ts'
 
 /** One request as it goes out. `headers` are end-to-end fields; framing, Connection and Host are added. */
 export type Question = Readonly<{

@@ -1,0 +1,44 @@
+import { tmpdir } from 'node:os'
+import { parseArgs } from 'node:util'
+
+const usage = `npm run bench -- [options]
+  --rounds N   how often every server of a row is measured, in turn (default 3)
+  --quick      one round with a 128 MiB image: does everything run? No figures to quote
+  --only ROW   this row only; may be repeated
+  --dir DIR    where images and caches are put, on a real disk (default: the system's temporary directory)
+  --help       this text, and the names of the rows
+BENCH_STACK=DIR  the directory of a running Keystone and Glance (with an openrc); default /tmp/stack`
+
+export type Options = Readonly<{
+  rounds: number
+  quick: boolean
+  /** Names of rows; empty for all. */
+  only: readonly string[]
+  dir: string
+  stack: string
+}>
+
+/** What the command line asks for; undefined when it asked for help, which is then printed. Throws on anything unknown. */
+export function readOptions(args: readonly string[], rowNames: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      dir: { type: 'string', default: tmpdir() },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    console.log(`${usage}\nrows: ${rowNames.join(' ')}`)
+    return undefined
+  }
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds}: give a whole number from 1`)
+  for (const name of values.only) {
+    if (!rowNames.includes(name)) throw new Error(`--only ${name}: no such row; there are ${rowNames.join(', ')}`)
+  }
+  const { quick, only, dir } = values
+  return { rounds, quick, only, dir, stack: process.env.BENCH_STACK ?? '/tmp/stack' }
+}

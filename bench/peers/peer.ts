@@ -1,0 +1,36 @@
+import type { Image } from '../images.ts'
+import type { ImageStore, Site } from '../site.ts'
+
+/** What a client needs to download an image. Every server listens on the loopback address. */
+export type Target = Readonly<{
+  port: number
+  /** Request target: the same on every server. */
+  path: string
+  /** One header line, `X-Auth-Token: …`: every server gets it, whether it looks at it or not. */
+  header: string
+}>
+
+export const urlOf = (target: Target): string => `http://127.0.0.1:${target.port}${target.path}`
+
+/** A running server under test. */
+export interface Peer {
+  /** The process whose own and whose descendants' use of processor and memory is counted. */
+  readonly pid: number
+  /** The store behind it, where that is one which counts what it sends. */
+  readonly upstream: Pick<ImageStore, 'sentBytes'> | undefined
+  target(image: Image): Target
+  /** Makes sure that the next download of the image finds nothing cached. Nothing to do where nothing is ever cached. */
+  cold(image: Image): Promise<void>
+  /** Whether a download with these response headers came from the server's own disk, so that hits are hits. */
+  isHit(headers: Headers): boolean
+  /** Ends it and everything it has put anywhere but in the site's directory. */
+  stop(): Promise<void>
+}
+
+/** A kind of server that can be put beside the others. */
+export type PeerKind = Readonly<{
+  /** Its name in the tables. */
+  name: string
+  /** Rejects, with the reason that the report then gives, when it cannot run here. */
+  start(site: Site): Promise<Peer>
+}>
