@@ -1,11 +1,14 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createMiddleware } from 'hono/factory'
+import { cutOffWhenStalled } from '../src/http/cut-off-when-stalled.ts'
 import type { Env } from '../src/http/env.ts'
-import { changedImage } from '../src/http/image-paths.ts'
+import { changedImage, downloadPath } from '../src/http/image-paths.ts'
 import type { Origin } from '../src/origin/origin.ts'
 
 export type PassThroughOptions = Readonly<{
   origin: Origin
+  /** A client that takes or sends nothing for this long is cut off (ms). */
+  idleTimeoutMs: number
   /** The upstream has, or may have, carried out a change of this image; `deleted`: it granted its deletion. */
   onChange(id: string, deleted: boolean): void
 }>
@@ -13,7 +16,7 @@ export type PassThroughOptions = Readonly<{
 const changing = new Set(['PATCH', 'PUT', 'POST', 'DELETE'])
 
 /** Hands everything that is not ours to the image store as it is, and learns from what changes an image. */
-export const passThrough = ({ origin, onChange }: PassThroughOptions) =>
+export const passThrough = ({ origin, idleTimeoutMs, onChange }: PassThroughOptions) =>
   createMiddleware<Env>(async function passThrough(c) {
     const { incoming, outgoing } = c.env
     const method = incoming.method ?? ''
@@ -22,7 +25,12 @@ export const passThrough = ({ origin, onChange }: PassThroughOptions) =>
       if (changed === undefined || isRefusal(status)) return
       onChange(changed.id, method === 'DELETE' && changed.whole && status >= 200 && status < 300)
     }
-    await origin.relay(incoming, outgoing, { caller: c.get('caller'), onAnswer })
+    // The short form of a download is ours: the store knows the image by the long one.
+    const short = method === 'HEAD' ? downloadPath(incoming.url ?? '/') : undefined
+    const target = short === undefined ? {} : { target: short.target }
+    const unwatch = cutOffWhenStalled(outgoing, idleTimeoutMs)
+    await origin.relay(incoming, outgoing, { caller: c.get('caller'), onAnswer, ...target })
+    unwatch()
     return RESPONSE_ALREADY_SENT
   })
 

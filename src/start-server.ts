@@ -70,10 +70,12 @@ export async function startServer({ config, warnings, isDefault }: LoadedConfig)
       rangeMiss: config.cache.rangeMiss,
       idleTimeoutMs: config.origin.idleTimeout * 1000,
       report: (report) => reportDownload(log, metrics, report),
+      onFault: (error, image) => events.fault('answering a download', image, error),
       onPermission: (answer) => countPermission(metrics, answer),
     },
     passThrough: {
       origin,
+      idleTimeoutMs: config.origin.idleTimeout * 1000,
       onChange(id, deleted) {
         permissions.drop(id)
         if (deleted) cache.deleted(id).catch((error: unknown) => events.fault('evicting a deleted image', id, error))

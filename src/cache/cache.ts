@@ -7,6 +7,7 @@ import { openFileReader } from './file-reader.ts'
 import { openFiles } from './files.ts'
 import type { Fill, Following } from './fill.ts'
 import { factsMatch, type Hit, openHit } from './hit.ts'
+import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
 import { type Led, lead } from './miss.ts'
 import type { NotCached } from './not-cached.ts'
@@ -75,16 +76,21 @@ export class ImageCache implements AsyncDisposable {
 
   /** A committed image that was proven, open for reading; undefined when there is none that can be trusted as it is. */
   async open(id: string): Promise<Hit | undefined> {
-    const committed = await this.#tools.files.openCommitted(id)
+    const { driver, events } = this.#options
+    const committed = await this.#tools.files.openCommitted(id).catch((error: unknown) => {
+      events.fault('opening a cached image', id, error)
+      return undefined
+    })
     if (committed === undefined) return undefined
     try {
-      const facts = (await this.#options.driver.get(id))?.facts
+      // Facts are there before the entry is: for a moment after a commit, for longer after a crash.
+      const facts = (await driver.get(id))?.facts ?? (await driver.factsOf(id))
       if (facts !== undefined && factsMatch(facts, committed)) {
         const touch = (touched: string) => this.#touch(touched)
         return openHit({ fileReader: this.#tools.fileReader, small: this.#small, touch }, id, facts, committed)
       }
     } catch (error) {
-      this.#options.events.fault('reading metadata', id, error)
+      events.fault('reading metadata', id, error)
     }
     await committed.handle.close()
     return undefined
@@ -121,14 +127,17 @@ export class ImageCache implements AsyncDisposable {
     const led = await turn.led
     if (led.kind === 'hit') led.hit.close()
     else if (led.kind === 'pass') led.download?.abort()
-    else if (led.kind === 'following') led.fill?.open(led.following.record.size, caller).close()
+    else if (led.kind === 'following') led.following.open(led.following.record.size, caller).close()
   }
 
   /** The upstream granted the deletion of the image: it goes at once, and what is arriving of it is never committed. */
   async deleted(id: string): Promise<void> {
+    if (!isImageId(id)) return
     const flight = this.#flights.get(id)
     if (flight !== undefined) {
       flight.deleted = true
+      // An image that gets this id from now on is another one.
+      if (flight.fill !== undefined) this.#flights.delete(id)
       await flight.fill?.forbid()
     }
     await this.#space.evict(id, 'deleted', true)
@@ -201,18 +210,26 @@ export class ImageCache implements AsyncDisposable {
     const flight = this.#flights.get(fill.id)
     if (flight === undefined) return
     flight.fill = fill
-    if (flight.deleted || this.#closed) void (this.#closed ? fill.stop() : fill.forbid())
-    void fill.done.then(async (outcome) => {
+    const { events, driver } = this.#options
+    const orReport = (work: Promise<unknown>) =>
+      work.catch((error: unknown) => events.fault('ending a fill', fill.id, error))
+    if (this.#closed) void orReport(fill.stop())
+    else if (flight.deleted) void orReport(fill.forbid())
+    const ended = async () => {
+      const outcome = await fill.done
       if (this.#flights.get(fill.id) === flight) this.#flights.delete(fill.id)
-      // Deleted between the last look and the rename.
-      if (outcome === 'committed' && flight.deleted) await this.#space.evict(fill.id, 'deleted', true)
-    })
+      // Deleted between the last look and the rename, or between the rename and the entry.
+      const isGhost = outcome === 'committed' && flight.deleted
+      if (isGhost && !(await this.#space.evict(fill.id, 'deleted', true))) await driver.forget(fill.id)
+    }
+    void orReport(ended())
   }
 
   /** A thousand aborted requests are no thousand downloads: only some fills go on that nobody waits for. */
   #boundOrphans(fill: Fill): void {
     const orphans = this.fills().filter(({ readers }) => readers === 0)
-    if (orphans.length > Math.max(1, Math.floor(this.#options.maxFills / 4))) void fill.stop()
+    if (orphans.length <= Math.max(1, Math.floor(this.#options.maxFills / 4))) return
+    fill.stop().catch((error: unknown) => this.#options.events.fault('ending a fill', fill.id, error))
   }
 
   #touch(id: string): void {

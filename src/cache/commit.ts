@@ -1,5 +1,6 @@
 import { rm, utimes } from 'node:fs/promises'
 import type { Driver, Facts } from '../../drivers/driver.ts'
+import { isAbsent } from './error-code.ts'
 import type { Files, Owned } from './files.ts'
 import { removeFillRecord } from './fill-record.ts'
 import type { Layout } from './layout.ts'
@@ -36,7 +37,7 @@ export async function commit(options: CommitOptions): Promise<boolean> {
 
   // A whole second: a fractional time cannot be put back exactly when a hit sets the access time (see the xattr driver).
   const modifiedAt = Math.floor(Date.now() / 1000) * 1000
-  await utimes(path, new Date(), modifiedAt / 1000)
+  if (!(await setTimes(path, modifiedAt))) return false
 
   const facts: Facts = { ...declared, inode: owned.inode, size, modifiedAt, verifiedAt: Date.now() }
   await driver.prepare(owned.id, path, facts)
@@ -51,3 +52,13 @@ export async function commit(options: CommitOptions): Promise<boolean> {
   await removeFillRecord(layout, owned.id)
   return true
 }
+
+/** False when the name has gone. */
+const setTimes = (path: string, modifiedAt: number): Promise<boolean> =>
+  utimes(path, new Date(), modifiedAt / 1000).then(
+    () => true,
+    (error: unknown) => {
+      if (isAbsent(error)) return false
+      throw error
+    },
+  )

@@ -14,11 +14,11 @@ const retryMs = 5
  */
 export function exclusiveBy(lockFile: string, patienceMs = 10_000): Exclusive {
   const oneAtATime = pLimit(1)
-  return (work) =>
-    oneAtATime(async () => {
+  return (work) => {
+    const deadline = Date.now() + patienceMs
+    return oneAtATime(async () => {
       const handle = await open(lockFile, 'a', 0o640)
       try {
-        const deadline = Date.now() + patienceMs
         while (!tryLockExclusive(handle.fd)) {
           if (Date.now() > deadline) throw new Error(`${lockFile} was held by another process for ${patienceMs} ms`)
           await delay(retryMs)
@@ -28,4 +28,5 @@ export function exclusiveBy(lockFile: string, patienceMs = 10_000): Exclusive {
         await handle.close()
       }
     })
+  }
 }

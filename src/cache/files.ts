@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, rename, stat, unlink } from 'node:fs/promises'
 import { errorCode, isAbsent } from './error-code.ts'
 import type { Layout } from './layout.ts'
-import { tryLockExclusive, tryLockShared } from './lock.ts'
+import { downgradeLock, tryLockExclusive, tryLockShared } from './lock.ts'
 
 const fileMode = 0o640
 
@@ -114,35 +114,40 @@ export function openFiles(layout: Layout): Files {
 
     async commit(owned) {
       if (!(await isNamed(owned))) return false
-      await rename(layout.incomplete(owned.id), layout.committed(owned.id))
+      if (!(await unlessAbsent(rename(layout.incomplete(owned.id), layout.committed(owned.id))))) return false
+      // From now on it is read like any other; nobody writes it any more.
+      downgradeLock(owned.handle.fd)
       await syncDirectory(layout.dir)
       return true
     },
 
     async invalidate(owned) {
-      if (await isNamed(owned)) await rename(layout.incomplete(owned.id), layout.invalid(owned.id))
+      if (await isNamed(owned)) await unlessAbsent(rename(layout.incomplete(owned.id), layout.invalid(owned.id)))
     },
 
     async discard(owned) {
-      if (await isNamed(owned)) await unlink(layout.incomplete(owned.id))
+      if (await isNamed(owned)) await unlessAbsent(unlink(layout.incomplete(owned.id)))
     },
 
     async demote(id) {
       const place = await claim(id)
       if (place === undefined) return undefined
-      const path = layout.committed(id)
-      const committed = await claimPath(id, path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
-        if (isAbsent(error)) return undefined
+      let committed: Owned | undefined
+      try {
+        const path = layout.committed(id)
+        committed = await claimPath(id, path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
+          if (isAbsent(error)) return undefined
+          throw error
+        })
+        if (committed !== undefined) await rename(path, layout.incomplete(id))
+        else if (place.size === 0) await unlink(layout.incomplete(id))
+        return committed
+      } catch (error) {
+        await committed?.handle.close()
         throw error
-      })
-      if (committed === undefined) {
-        if (place.size === 0) await unlink(layout.incomplete(id))
+      } finally {
         await place.handle.close()
-        return undefined
       }
-      await rename(path, layout.incomplete(id))
-      await place.handle.close()
-      return committed
     },
 
     async remove(id, evenIfRead, forget) {
@@ -193,6 +198,16 @@ async function openUnnoticed(path: string): Promise<FileHandle | undefined> {
     throw error
   }
 }
+
+/** False when what it was about has gone meanwhile: somebody removed the name after we had looked. */
+const unlessAbsent = (work: Promise<void>): Promise<boolean> =>
+  work.then(
+    () => true,
+    (error: unknown) => {
+      if (isAbsent(error)) return false
+      throw error
+    },
+  )
 
 /** Makes a rename in this directory survive a power loss. */
 export async function syncDirectory(path: string): Promise<void> {

@@ -14,6 +14,8 @@ export type FillFacts = Readonly<{
   hashAlgo: string | undefined
   hashValue: string | undefined
   updatedAt: string | undefined
+  /** Bytes that are left over from an earlier life: unproven, while everything after them came from the upstream now. */
+  startAt: number
 }>
 
 /** How far the writer is. Never deduced from the file's size, which says nothing once files are sparse or preallocated. */
@@ -149,5 +151,6 @@ function parseFacts(text: string): FillFacts | undefined {
     hashAlgo: optionalText('hashAlgo'),
     hashValue: optionalText('hashValue'),
     updatedAt: optionalText('updatedAt'),
+    startAt: typeof field('startAt') === 'number' ? Number(field('startAt')) : size,
   }
 }

@@ -81,6 +81,7 @@ export class Fill implements Following {
   #digest: DigestJob | undefined
   #deleted = false
   #ended = false
+  #proven = false
   #writeError: unknown
   #hashable = 0
   #synced = 0
@@ -103,10 +104,7 @@ export class Fill implements Following {
       files: tools.fileReader,
       onWritten: (position) => this.#wrote(position),
       onRoom: () => this.#reception.resume(),
-      onWriteFailed: (error) => {
-        this.#writeError = error
-        this.#abort.abort()
-      },
+      onWriteFailed: (error) => this.#cannotWrite(error),
     })
     this.#reception = reception({
       id: this.id,
@@ -137,7 +135,7 @@ export class Fill implements Following {
     return this.#readers.size
   }
 
-  /** From its failure or its commit on; `done` says when everything has been put away. */
+  /** From the moment on that it is being ended, or has failed; `done` says when everything has been put away. */
   get ended(): boolean {
     return this.#ended || this.#growing.failed
   }
@@ -153,6 +151,7 @@ export class Fill implements Following {
 
   /** Ends it and leaves what is there to be resumed. */
   async stop(): Promise<void> {
+    this.#ended = true
     this.#abort.abort()
     await this.done
   }
@@ -163,8 +162,9 @@ export class Fill implements Following {
    */
   async forbid(): Promise<void> {
     this.#deleted = true
-    await this.#tools.files.discard(this.#start.owned)
+    this.#ended = true
     if (this.#readers.size === 0) this.#abort.abort()
+    await this.#tools.files.discard(this.#start.owned)
   }
 
   #orphaned(): void {
@@ -181,6 +181,7 @@ export class Fill implements Following {
       await this.#growing.flushed()
       if (this.#writeError !== undefined) throw this.#writeError
       await this.#prove(expected)
+      this.#proven = true
       this.#growing.prove()
       outcome = (await this.#commit()) ? 'committed' : 'deleted'
     } catch (error) {
@@ -223,32 +224,51 @@ export class Fill implements Following {
 
   /** Tells the readers, puts the file where it belongs, and lets go of everything. */
   async #finish(outcome: FillOutcome, cause: unknown): Promise<void> {
-    const { layout, files, space, events } = this.#tools
+    const { layout, files, driver, space, events } = this.#tools
     const { owned, fillRecord } = this.#start
     try {
       if (outcome !== 'committed') {
         // What can be gone on with later is put on disk first.
         if (outcome === 'stopped' || outcome === 'upstream-failed') await this.#growing.flushed()
-        if (outcome !== 'deleted' || cause !== undefined) this.#growing.fail(readFailed(outcome, cause))
+        // What is proven can be read to its end, whatever became of the commit.
+        if (!this.#proven) this.#growing.fail(this.#readFailed(outcome, cause))
         // The descriptor is closed below: nothing may still be using it.
         await this.#growing.flushed()
         await this.#digest?.drop()
         await this.#syncing
-        if (outcome === 'wrong') await files.invalidate(owned)
-        else if (outcome === 'cache-failed' || !this.#resumable()) await files.discard(owned)
-      }
-      await fillRecord.close()
-      if (outcome === 'wrong' || outcome === 'cache-failed' || outcome === 'deleted' || !this.#resumable()) {
-        await removeFillRecord(layout, this.id)
+        const isLeft = this.#resumable() && (outcome === 'stopped' || outcome === 'upstream-failed')
+        // What proved wrong must not be resumed: where it cannot be set aside it goes.
+        if (outcome === 'wrong') await files.invalidate(owned).catch(() => files.discard(owned))
+        else if (!isLeft) await files.discard(owned)
+        if (!isLeft) await removeFillRecord(layout, this.id)
+        // It was a committed image until it was taken back to be proven.
+        if (this.#start.kept !== undefined) await driver.forget(this.id)
       }
       downgradeLock(this.#file.fd)
     } catch (error) {
       events.fault('ending a fill', this.id, error)
     } finally {
+      await fillRecord.close().catch((error: unknown) => events.fault('ending a fill', this.id, error))
       space.release(this.id)
       // Readers that are open keep the file; nobody may open it after this.
       this.#ended = true
       this.#file.drop()
+    }
+  }
+
+  #readFailed(outcome: FillOutcome, cause: unknown): ReadFailed {
+    const because = { cause }
+    switch (outcome) {
+      case 'wrong':
+        return new ReadFailed('wrong', 'the image is not what the upstream declares', because)
+      case 'upstream-failed':
+        return new ReadFailed('upstream', 'the upstream broke off and resuming failed', because)
+      case 'cache-failed':
+        return this.#start.startAt > 0
+          ? new ReadFailed('wrong', 'the cache failed, and what it had from before cannot be proven any more', because)
+          : new ReadFailed('cache', 'the cache failed', because)
+      default:
+        return new ReadFailed('closed', 'the fill was stopped', because)
     }
   }
 
@@ -282,25 +302,15 @@ export class Fill implements Following {
       this.#synced = position
       this.#start.fillRecord.publish(this.#growing.written, position)
     } catch (error) {
-      this.#writeError ??= error
-      this.#growing.fail(new ReadFailed('cache', 'cannot write to the cache', { cause: error }))
-      this.#abort.abort()
+      this.#cannotWrite(error)
     } finally {
       this.#syncing = undefined
     }
   }
-}
 
-function readFailed(outcome: FillOutcome, cause: unknown): ReadFailed {
-  const because = { cause }
-  switch (outcome) {
-    case 'wrong':
-      return new ReadFailed('wrong', 'the image is not what the upstream declares', because)
-    case 'upstream-failed':
-      return new ReadFailed('upstream', 'the upstream broke off and resuming failed', because)
-    case 'cache-failed':
-      return new ReadFailed('cache', 'the cache failed', because)
-    default:
-      return new ReadFailed('closed', 'the fill was stopped', because)
+  #cannotWrite(error: unknown): void {
+    this.#writeError ??= error
+    this.#growing.fail(this.#readFailed('cache-failed', error))
+    this.#abort.abort()
   }
 }

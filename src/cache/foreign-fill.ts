@@ -3,7 +3,7 @@ import type { Caller, ImageRecord } from '../origin/origin.ts'
 import type { FileReader } from './file-reader.ts'
 import type { Files } from './files.ts'
 import type { Following } from './fill.ts'
-import { readFillRecord } from './fill-record.ts'
+import { type FillFacts, readFillRecord } from './fill-record.ts'
 import { heldBackBytes } from './growing-file.ts'
 import type { Layout } from './layout.ts'
 import { tryLockShared, unlock } from './lock.ts'
@@ -34,7 +34,12 @@ export async function followForeign(
 ): Promise<Following | undefined> {
   const handle = await tools.files.openIncomplete(id)
   if (handle === undefined) return undefined
-  const [{ ino }, filling] = await Promise.all([handle.stat(), readFillRecord(tools.layout, id)])
+  const [{ ino }, filling] = await Promise.all([handle.stat(), readFillRecord(tools.layout, id)]).catch(
+    async (error: unknown) => {
+      await handle.close()
+      throw error
+    },
+  )
   const facts = filling?.facts
   const same =
     facts?.inode === ino &&
@@ -51,7 +56,7 @@ export async function followForeign(
     record,
     received: filling?.progress.watermark ?? 0,
     ended: false,
-    open: (end: number, _caller: Caller) => foreignReader(tools, id, file, ino, record.size, end),
+    open: (end: number, _caller: Caller) => foreignReader(tools, id, file, facts, end),
   }
 }
 
@@ -59,10 +64,11 @@ function foreignReader(
   tools: ForeignTools,
   id: string,
   file: SharedFile,
-  inode: number,
-  size: number,
+  { inode, size, startAt }: FillFacts,
   end: number,
 ): ImageReader {
+  // Bytes from an earlier life can only be proven by the fill itself: without it nobody may complete them.
+  const lost = startAt > 0 ? 'wrong' : 'cache'
   let open = true
   let committed = false
   let limit = 0
@@ -95,12 +101,12 @@ function foreignReader(
       await look()
       if (!open) throw new ReadFailed('closed', 'the reader is closed')
       if (position < limit) return
-      if (await ownerIsGone()) throw new ReadFailed('cache', 'the process that filled the image is gone')
+      if (await ownerIsGone()) throw new ReadFailed(lost, 'the process that filled the image is gone')
       if (limit > seen) {
         seen = limit
         since = Date.now()
       } else if (Date.now() - since > tools.idleMs) {
-        throw new ReadFailed('cache', `no progress of the filling process for ${tools.idleMs} ms`)
+        throw new ReadFailed(lost, `no progress of the filling process for ${tools.idleMs} ms`)
       }
       await delay(pollMs)
     }
@@ -112,7 +118,7 @@ function foreignReader(
     try {
       return await tools.fileReader.read(file.fd, position, Math.min(max, limit - position))
     } catch (cause) {
-      throw new ReadFailed('cache', `cannot read the growing file at ${position}`, { cause })
+      throw new ReadFailed(lost, `cannot read the growing file at ${position}`, { cause })
     } finally {
       file.drop()
     }

@@ -33,7 +33,7 @@ export type GrowingFileOptions = Readonly<{
   onWritten(position: number): void
   /** `append` may go on after it returned false. */
   onRoom(): void
-  /** Writing to the file failed; readers have been told already. */
+  /** Writing to the file failed: the owner says by `fail` what that means for the readers. */
   onWriteFailed(error: unknown): void
 }>
 
@@ -255,7 +255,6 @@ export class GrowingFile {
         this.#relax()
       }
     } catch (error) {
-      this.fail(new ReadFailed('cache', 'cannot write to the cache', { cause: error }))
       this.#options.onWriteFailed(error)
     } finally {
       this.#writing = false

@@ -4,7 +4,7 @@ import type { Committed } from './files.ts'
 import type { ImageReader } from './reader.ts'
 import { ReadFailed } from './reader.ts'
 import { shareFile } from './shared-file.ts'
-import { fileKey, type SmallImages } from './small-images.ts'
+import { imageKey, type SmallImages } from './small-images.ts'
 
 /** A committed image, open and locked against eviction until it is closed. */
 export interface Hit extends ImageReader {
@@ -29,7 +29,7 @@ export const factsMatch = (facts: Facts | undefined, { stats }: Committed): bool
 
 export function openHit(tools: HitTools, id: string, facts: Facts, { handle, stats }: Committed): Hit {
   const file = shareFile(handle)
-  const key = fileKey(stats)
+  const key = imageKey(id, facts)
   const { size } = stats
   let inMemory = tools.small.get(key)
   let open = true

@@ -1,5 +1,6 @@
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isImageId } from './image-id.ts'
 
 /**
  * Where everything lies below `image_cache_dir`. The first four places are Glance's own, so that a directory can be
@@ -21,6 +22,12 @@ export interface Layout {
   fillRecord(id: string): string
 }
 
+/** The last line of defence: whoever forgot to check an id does not get a path of it. */
+function checked(id: string): string {
+  if (!isImageId(id)) throw new Error(`not an image id: ${JSON.stringify(id.slice(0, 100))}`)
+  return id
+}
+
 /** Creates what is missing (directories 0750: image bytes are not for everybody) and gives the paths. */
 export async function openLayout(dir: string): Promise<Layout> {
   const ours = join(dir, '.afterimage')
@@ -31,11 +38,11 @@ export async function openLayout(dir: string): Promise<Layout> {
     queueDir: join(dir, 'queue'),
     fillsDir: join(ours, 'fills'),
     spaceLock: join(ours, 'space.lock'),
-    committed: (id: string) => join(dir, id),
-    incomplete: (id: string) => join(layout.incompleteDir, id),
-    invalid: (id: string) => join(layout.invalidDir, id),
-    queued: (id: string) => join(layout.queueDir, id),
-    fillRecord: (id: string) => join(layout.fillsDir, id),
+    committed: (id: string) => join(dir, checked(id)),
+    incomplete: (id: string) => join(layout.incompleteDir, checked(id)),
+    invalid: (id: string) => join(layout.invalidDir, checked(id)),
+    queued: (id: string) => join(layout.queueDir, checked(id)),
+    fillRecord: (id: string) => join(layout.fillsDir, checked(id)),
   }
   for (const place of [dir, layout.incompleteDir, layout.invalidDir, layout.queueDir, layout.fillsDir]) {
     await mkdir(place, { recursive: true, mode: 0o750 })

@@ -1,6 +1,6 @@
 import type { Caller, Download, ImageRecord, Refusal } from '../origin/origin.ts'
 import { strongestProof } from './digest-name.ts'
-import { Fill, type FillTools, type Following } from './fill.ts'
+import { Fill, type FillStart, type FillTools, type Following } from './fill.ts'
 import { createFillRecord, readFillRecord, resumableAt } from './fill-record.ts'
 import { followForeign } from './foreign-fill.ts'
 import { NotCacheable, type NotCached } from './not-cached.ts'
@@ -109,7 +109,7 @@ async function begin(
     const fits = download !== undefined && download.offset <= claimed.startAt
     if (!fits) download?.abort()
     const start = { ...claimed, record, caller, download: fits ? download : undefined }
-    const fill: Fill = new Fill(tools, start, () => tools.onOrphaned(fill))
+    const fill = await startFill(tools, start)
     void fill.done.then(release)
     tools.onFill(fill)
     return { kind: 'following', following: fill, fill }
@@ -125,6 +125,17 @@ async function begin(
     const whole = download?.status === 200 ? download : undefined
     if (whole === undefined) download?.abort()
     return { kind: 'pass', reason, download: whole }
+  }
+}
+
+async function startFill(tools: MissTools, start: FillStart): Promise<Fill> {
+  try {
+    const fill: Fill = new Fill(tools, start, () => tools.onOrphaned(fill))
+    return fill
+  } catch (error) {
+    // No thread could be had for its digest: nobody owns the file then.
+    await Promise.all([start.fillRecord.close(), start.owned.handle.close()])
+    throw error
   }
 }
 
@@ -145,6 +156,7 @@ async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver
       hashAlgo: record.hashAlgo,
       hashValue: record.hashValue,
       updatedAt: record.updatedAt,
+      startAt,
     }
     const fillRecord = await createFillRecord(layout, id, facts, { watermark: startAt, synced: 0 })
     return { owned, fillRecord, startAt, kept }

@@ -100,7 +100,7 @@ export function reception(options: ReceiveOptions): Reception {
   async function reopen(start: number): Promise<Download> {
     let refused: Refusal | undefined
     for await (const caller of options.callers()) {
-      if (!options.proven) await assertUnchanged(caller)
+      if (!options.proven && !(await isUnchanged(caller))) continue
       const answer = await origin.download(id, caller, start > 0 ? { start, end: undefined } : undefined, signal)
       if (answer.kind === 'download') return answer
       if (answer.status >= 500 || answer.status === 429) {
@@ -114,12 +114,14 @@ export function reception(options: ReceiveOptions): Reception {
     )
   }
 
-  async function assertUnchanged(caller: Caller): Promise<void> {
+  /** False when this caller may not know: then it cannot show that the bytes so far are of the same image. */
+  async function isUnchanged(caller: Caller): Promise<boolean> {
     const answer = await origin.describe(id, caller, signal)
-    if (answer.kind === 'refusal') return
+    if (answer.kind === 'refusal') return false
     if (answer.record.size !== record.size || answer.record.updatedAt !== record.updatedAt) {
       throw new UpstreamFailed('wrong', 'the image changed while it was being downloaded')
     }
+    return true
   }
 
   return {

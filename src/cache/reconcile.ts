@@ -1,10 +1,9 @@
 import { readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import pLimit from 'p-limit'
 import type { Driver } from '../../drivers/driver.ts'
 import { isAbsent } from './error-code.ts'
 import type { CacheEvents } from './events.ts'
-import type { Files } from './files.ts'
+import type { Files, Owned } from './files.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
 
@@ -39,7 +38,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciled> 
     if (isImageId(id) && !onDisk.has(id)) stale.push(id)
   }
   const count = async (ids: string[], repair: (id: string) => Promise<boolean>) => {
-    const done = await Promise.all(ids.map((id) => limit(() => guarded(options, id, repair))))
+    const done = await Promise.all(ids.map((id) => limit(() => guarded(options, id, () => repair(id)))))
     return done.filter(Boolean).length
   }
   const forgotten = await count(stale, (id) => forget(options, id))
@@ -54,13 +53,13 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciled> 
 async function guarded(
   { files, events }: ReconcileOptions,
   id: string,
-  repair: (id: string) => Promise<boolean>,
+  repair: (owned: Owned) => Promise<boolean>,
 ): Promise<boolean> {
   try {
     const owned = await files.claim(id)
     if (owned === undefined) return false
     try {
-      return await repair(id)
+      return await repair(owned)
     } finally {
       // Only what the claim itself created goes: a resumable fill stays.
       if (owned.size === 0) await files.discard(owned)
@@ -88,15 +87,21 @@ async function admit({ layout, driver }: ReconcileOptions, id: string): Promise<
   return true
 }
 
-async function tidy({ layout, driver }: ReconcileOptions, onDisk: ReadonlySet<string>): Promise<number> {
+async function tidy(options: ReconcileOptions, onDisk: ReadonlySet<string>): Promise<number> {
+  const { layout, driver } = options
   const incomplete = new Set(await readdir(layout.incompleteDir))
   let tidied = 0
-  for (const name of await readdir(layout.fillsDir)) {
-    if (incomplete.has(name)) continue
-    await rm(join(layout.fillsDir, name), { force: true })
-    tidied++
+  for (const id of (await readdir(layout.fillsDir)).filter(isImageId)) {
+    if (incomplete.has(id)) continue
+    const dropped = await guarded(options, id, async (owned) => {
+      // Not empty: a fill has begun and was left since the directory was read.
+      if (owned.size > 0) return false
+      await rm(layout.fillRecord(id), { force: true })
+      return true
+    })
+    if (dropped) tidied++
   }
-  for (const id of await readdir(layout.queueDir)) {
+  for (const id of (await readdir(layout.queueDir)).filter(isImageId)) {
     if (!onDisk.has(id) || (await driver.get(id))?.facts === undefined) continue
     await rm(layout.queued(id), { force: true })
     tidied++

@@ -18,6 +18,8 @@ export function shareFile(handle: FileHandle, onClose?: (error: unknown) => void
     fd: handle.fd,
     handle,
     hold() {
+      // The number may mean another file by now: reading it would give that file's bytes to this one's readers.
+      if (users === 0) throw new Error('the file has been closed')
       users++
     },
     drop() {

@@ -1,3 +1,5 @@
+import type { Facts } from '../../drivers/driver.ts'
+
 /** Bytes of images that are asked for often and are small, so that a hit needs no read: bounded, least recently used. */
 export interface SmallImages {
   /** Only images up to this size are kept (bytes). */
@@ -7,10 +9,11 @@ export interface SmallImages {
 }
 
 /**
- * What a file's bytes are kept under: another file of the same id, or the same file written anew, has another key.
+ * What an image's bytes are kept under. Its file alone would not do: the next image may get the same inode in the same
+ * second, so it is also what was proven of it, and when.
  */
-export const fileKey = (stats: Readonly<{ dev: number; ino: number; mtimeMs: number; size: number }>): string =>
-  `${stats.dev}:${stats.ino}:${stats.mtimeMs}:${stats.size}`
+export const imageKey = (id: string, { inode, verifiedAt, hashValue, md5 }: Facts): string =>
+  `${id} ${inode} ${verifiedAt} ${hashValue ?? md5}`
 
 export function keepSmallImages(largest = 1 << 20, capacity = 32 << 20): SmallImages {
   /** In order of use: a Map keeps insertion order. */

@@ -1,5 +1,4 @@
 import { readdir, rm, stat, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Driver } from '../../drivers/driver.ts'
 import { isAbsent } from './error-code.ts'
 import type { CacheEvents, EvictionCause } from './events.ts'
@@ -31,6 +30,9 @@ export type SpaceOptions = Readonly<{
 /** A fill under way in this process, for the sum. */
 export type InFlight = Readonly<{ size: number; written: () => number }>
 
+/** How often an unlinked image is looked at whether its readers have closed it. */
+const unlinkedLookMs = 500
+
 /** A file, its directory entries while it is renamed, and its record. */
 const inodesNeeded = 4
 
@@ -41,6 +43,8 @@ export class Space {
   readonly #inFlight = new Map<string, InFlight>()
   /** Unlinked while being read: their bytes are on disk until the last reader closes. */
   readonly #unlinked = new Set<{ size: number; handle: { fd: number; close(): Promise<void> } }>()
+
+  #watching: NodeJS.Timeout | undefined
 
   constructor(options: SpaceOptions) {
     this.#options = options
@@ -77,21 +81,34 @@ export class Space {
     const { files, driver, events } = this.#options
     const removal = await files.remove(id, evenIfRead, () => driver.forget(id))
     if (removal.kind === 'in-use' || removal.kind === 'absent') return false
-    if (removal.kind === 'unlinked') this.#unlinked.add(removal)
+    if (removal.kind === 'unlinked') {
+      this.#unlinked.add(removal)
+      this.#watchUnlinked()
+    }
     events.evicted(id, cause, removal.size)
     return true
   }
 
   /** Bytes of images that were unlinked while being read and are not closed yet. */
-  unlinkedBytes(): number {
+  async unlinkedBytes(): Promise<number> {
     let bytes = 0
-    for (const file of this.#unlinked) {
+    for (const file of [...this.#unlinked]) {
       if (tryLockExclusive(file.handle.fd)) {
         this.#unlinked.delete(file)
-        void file.handle.close()
+        await file.handle.close()
       } else bytes += file.size
     }
     return bytes
+  }
+
+  /** Gives the space of unlinked images back soon after their last reader has closed them. */
+  #watchUnlinked(): void {
+    this.#watching ??= setInterval(() => {
+      this.unlinkedBytes().catch((error: unknown) => this.#options.events.fault('freeing space', undefined, error))
+      if (this.#unlinked.size > 0) return
+      clearInterval(this.#watching)
+      this.#watching = undefined
+    }, unlinkedLookMs).unref()
   }
 
   async #makeRoom(id: string, size: number, onDisk: number): Promise<void> {
@@ -128,12 +145,12 @@ export class Space {
   /** `total`: bytes that count against the limit, but for `id` itself. `promised`: bytes that fills will still write. */
   async #used(id: string): Promise<{ total: number; promised: number }> {
     const { driver, layout } = this.#options
-    let total = (await driver.totals()).size + this.unlinkedBytes()
+    let total = (await driver.totals()).size + (await this.unlinkedBytes())
     let promised = 0
-    for (const name of await readdir(layout.invalidDir)) total += await sizeOf(join(layout.invalidDir, name))
-    for (const name of await readdir(layout.incompleteDir)) {
+    for (const name of await imageNames(layout.invalidDir)) total += await sizeOf(layout.invalid(name))
+    for (const name of await imageNames(layout.incompleteDir)) {
       if (name === id || this.#inFlight.has(name)) continue
-      const onDisk = await sizeOf(join(layout.incompleteDir, name))
+      const onDisk = await sizeOf(layout.incomplete(name))
       const record = (await this.#isOwned(name)) ? await readFillRecord(layout, name) : undefined
       total += Math.max(onDisk, record?.facts.size ?? 0)
       promised += Math.max(0, (record?.facts.size ?? 0) - onDisk)
@@ -157,14 +174,14 @@ export class Space {
   /** Failed copies first, then left-over fills that nobody works on, oldest first. */
   async #dropUseless(id: string, fits: () => boolean, freed: (bytes: number) => void): Promise<void> {
     const { layout, files } = this.#options
-    for (const name of await readdir(layout.invalidDir)) {
+    for (const name of await imageNames(layout.invalidDir)) {
       if (fits()) return
-      const path = join(layout.invalidDir, name)
+      const path = layout.invalid(name)
       const size = await sizeOf(path)
       await rm(path, { force: true })
       freed(size)
     }
-    for (const name of await readdir(layout.incompleteDir)) {
+    for (const name of await imageNames(layout.incompleteDir)) {
       if (fits()) return
       if (name === id || this.#inFlight.has(name)) continue
       const owned = await files.claim(name)
@@ -193,6 +210,9 @@ function noRoom(overLimit: number, overDisk: number): NotCacheable {
   if (overDisk > 0) return new NotCacheable('no-space', `${overDisk} bytes too few are free on the cache's file system`)
   return new NotCacheable('no-inodes', "the cache's file system has no free inodes")
 }
+
+/** What is no image is not ours, and must not keep anybody from caching. */
+const imageNames = async (dir: string) => (await readdir(dir)).filter(isImageId)
 
 const sizeOf = (path: string) =>
   stat(path).then(

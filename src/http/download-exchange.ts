@@ -5,9 +5,9 @@ import type { Hit } from '../cache/hit.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { NotCached } from '../cache/not-cached.ts'
 import { UpstreamFailed } from '../cache/upstream-failed.ts'
-import type { Caller, Granted, HeaderList, Identity, Origin, Refusal } from '../origin/origin.ts'
+import type { Caller, HeaderList, Identity, Origin, Refusal } from '../origin/origin.ts'
 import { OriginError } from '../origin/origin.ts'
-import type { Permissions } from '../origin/permissions.ts'
+import type { Permission, Permissions } from '../origin/permissions.ts'
 import { evaluateIfRange } from './conditional.ts'
 import type { DownloadPath } from './image-paths.ts'
 import { type CacheStatus, cacheStatus, entityTag, type Source } from './image-response.ts'
@@ -44,6 +44,8 @@ export type DownloadTools = Readonly<{
   rangeMiss: 'pass' | 'fill'
   idleTimeoutMs: number
   report(report: DownloadReport): void
+  /** Something of ours failed in mid exchange; the download goes on from the upstream. */
+  onFault(error: unknown, image: string): void
   onPermission(answer: 'granted' | Refusal | OriginError): void
 }>
 
@@ -53,6 +55,7 @@ export class DownloadExchange {
   readonly #path: DownloadPath
   readonly #serving: Serving
   readonly #started = Date.now()
+  #isRangeVoid = false
 
   constructor(
     tools: DownloadTools,
@@ -79,7 +82,12 @@ export class DownloadExchange {
         if (this.#serving.outgoing.destroyed) return
       }
     } catch (error) {
-      this.#fail(error)
+      if (isUpstreamFault(error) || this.#serving.outgoing.headersSent) this.#fail(error)
+      else {
+        // Whatever went wrong in here, the upstream may still serve.
+        this.#tools.onFault(error, this.#path.id)
+        await this.#passRelay('cache-failed')
+      }
     }
   }
 
@@ -119,7 +127,9 @@ export class DownloadExchange {
       if (answer.kind === 'refusal') return this.#refuse(answer)
       if (differs(answer.identity, hit.facts)) {
         hit.close()
-        await this.#tools.cache.outdated(hit.id)
+        // An answer from before may speak of the image that was replaced: only a new one proves anything.
+        if (answer.remembered === true) this.#tools.permissions.drop(hit.id)
+        else await this.#tools.cache.outdated(hit.id)
         return false
       }
       const { md5, hashValue } = hit.facts
@@ -164,7 +174,7 @@ export class DownloadExchange {
         return answer.kind === 'refusal' ? this.#refuse(answer) : this.#follow(fill, answer.identity)
       }
     }
-    if (rangeMiss === 'fill') cache.fetch(id, caller).catch(() => {}) // reported by the cache; this answer does not depend on it
+    if (rangeMiss === 'fill') cache.fetch(id, caller).catch((error: unknown) => this.#tools.onFault(error, id))
     await this.#passRelay('range')
     return true
   }
@@ -172,14 +182,17 @@ export class DownloadExchange {
   /** Whether the client wants a range. With If-Range, which Glance ignores, only if the image is still the same. */
   async #isRangeMeant(): Promise<boolean> {
     const { incoming, id, caller, origin } = this.#serving
-    if (incoming.headers.range === undefined) return false
+    if (incoming.headers.range === undefined || this.#isRangeVoid) return false
     if (incoming.headers['if-range'] === undefined) return true
     const described = await origin.describe(id, caller)
-    return described.kind === 'described' && evaluateIfRange(incoming.headers, entityTag(described.record))
+    const isSame = described.kind === 'described' && evaluateIfRange(incoming.headers, entityTag(described.record))
+    // The whole is wanted from now on, whichever way it is had.
+    this.#isRangeVoid = !isSame
+    return isSame
   }
 
   /** The upstream's word for this caller. */
-  async #mayRead(): Promise<Granted | Refusal> {
+  async #mayRead(): Promise<Permission> {
     const { permissions, onPermission } = this.#tools
     try {
       const answer = await permissions.ask(this.#serving.id, this.#serving.caller)
@@ -215,14 +228,15 @@ export class DownloadExchange {
   }
 
   async #passDownload(reason: PassReason, download: Parameters<typeof passOn>[1]): Promise<void> {
-    const passed = await passOn(this.#serving.outgoing, download, statusField(`fwd=miss; detail=${reason}`))
+    const { outgoing, idleTimeoutMs } = this.#serving
+    const passed = await passOn(outgoing, download, statusField(`fwd=miss; detail=${reason}`), idleTimeoutMs)
     const outcome = passed.complete ? 'complete' : 'failed'
     this.#report('pass', { status: download.status, bytes: 0, bytesFromUpstream: passed.bytes, outcome }, reason)
   }
 
   async #relay(status: CacheStatus, reason: PassReason | 'not-an-id'): Promise<void> {
     const { incoming, outgoing, caller, origin } = this.#serving
-    const dropHeaders = incoming.headers['if-range'] === undefined ? [] : ['if-range']
+    const dropHeaders = ['if-range', ...(this.#isRangeVoid ? ['range'] : [])]
     const relayed = await origin.relay(incoming, outgoing, {
       caller,
       target: this.#path.target,
@@ -268,6 +282,8 @@ function differs(said: Identity, known: Identity): boolean {
     said.md5 !== undefined && known.md5 !== undefined && said.md5.toLowerCase() !== known.md5.toLowerCase()
   return sizeDiffers || md5Differs
 }
+
+const isUpstreamFault = (error: unknown): boolean => error instanceof OriginError || error instanceof UpstreamFailed
 
 function explain(error: unknown): [status: number, explanation: string] {
   if (error instanceof OriginError && error.reason === 'timeout')

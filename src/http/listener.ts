@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -34,6 +34,11 @@ export async function listen(
     keepAliveTimeout: 65_000,
     insecureHTTPParser: false,
   })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   server.on('request', handle)
   // `Expect: 100-continue` takes the same way: our 100 goes out when the upstream wants the body.
   server.on('checkContinue', handle)
@@ -45,10 +50,10 @@ export async function listen(
     })
   })
   const bound = server.address() as AddressInfo // listening on TCP: never a string or null
-  return { host: bound.address, port: bound.port, close: (graceMs) => end(server, graceMs) }
+  return { host: bound.address, port: bound.port, close: (graceMs) => end(server, sockets, graceMs) }
 }
 
-async function end(server: Server, graceMs: number): Promise<void> {
+async function end(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   let isClosed = false
   void closed.then(() => {
@@ -60,6 +65,7 @@ async function end(server: Server, graceMs: number): Promise<void> {
     server.closeIdleConnections()
     await Promise.race([closed, delay(50, undefined, { ref: false })])
   }
-  server.closeAllConnections()
+  // Not closeAllConnections: it closes in order, and what was cut off could look complete.
+  for (const socket of sockets) socket.resetAndDestroy()
   await closed
 }

@@ -43,7 +43,8 @@ export async function serveImage(serving: Serving, source: Source, status: Cache
   }
 
   const condition = evaluateConditions(incoming.headers, etag)
-  if (condition !== 'proceed') return empty(condition === 'not-modified' ? 304 : 412)
+  if (condition === 'not-modified') return empty(304)
+  if (condition === 'precondition-failed') return empty(412, { 'Content-Length': '0' })
 
   const isRangeMeant = evaluateIfRange(incoming.headers, etag)
   const range = isRangeMeant ? parseRange(incoming.headers.range, size) : { kind: 'none' as const }
@@ -88,7 +89,12 @@ async function sendRange(
  * The cache failed in mid response: the client gets the rest from the upstream, at its own offset, with its own
  * credentials, if the upstream still holds the same image.
  */
-async function goOnFromUpstream({ id, outgoing, caller, origin }: Serving, source: Source, start: number, end: number) {
+async function goOnFromUpstream(
+  { id, outgoing, caller, origin, idleTimeoutMs }: Serving,
+  source: Source,
+  start: number,
+  end: number,
+) {
   const giveUp = () => {
     cutOff(outgoing)
     return { bytes: 0, complete: false }
@@ -102,7 +108,7 @@ async function goOnFromUpstream({ id, outgoing, caller, origin }: Serving, sourc
       answer.abort()
       return giveUp()
     }
-    return await passBytes(outgoing, answer, { skip: start - answer.offset, bytes: end - start })
+    return await passBytes(outgoing, answer, { skip: start - answer.offset, bytes: end - start }, idleTimeoutMs)
   } catch {
     // The upstream cannot be reached either: there is no more to give.
     return giveUp()

@@ -1,5 +1,8 @@
 import type { Caller, Granted, Identity, Origin, Refusal } from './origin.ts'
 
+/** The upstream's answer; `remembered` when it was not asked just now. */
+export type Permission = (Granted & Readonly<{ remembered?: true }>) | Refusal
+
 /** More remembered answers than this are not kept: the oldest go first. */
 const mostRemembered = 100_000
 
@@ -24,12 +27,12 @@ export class Permissions {
   }
 
   /** The upstream's answer for this caller. Rejects with an OriginError when there is none: then nobody may read. */
-  ask(id: string, caller: Caller): Promise<Granted | Refusal> {
+  ask(id: string, caller: Caller): Promise<Permission> {
     const key = this.#keyOf(id, caller)
     if (key === undefined) return this.#origin.ask(id, caller)
     const remembered = this.#remembered.get(key)
     if (remembered !== undefined && remembered.until > this.#now()) {
-      return Promise.resolve({ kind: 'granted', identity: remembered.identity })
+      return Promise.resolve({ kind: 'granted', identity: remembered.identity, remembered: true })
     }
     const asking = this.#asking.get(key)
     if (asking !== undefined) return asking

@@ -7,7 +7,7 @@ import { imageId } from '../support/image-id.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const id = imageId(1)
-const facts = { inode: 7, size: 1000, md5: 'aa', hashAlgo: 'sha512', hashValue: 'bb', updatedAt: 'then' }
+const facts = { inode: 7, size: 1000, md5: 'aa', hashAlgo: 'sha512', hashValue: 'bb', updatedAt: 'then', startAt: 0 }
 
 describe('fill records', () => {
   test('what was recorded is read back, with the last progress', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readdir, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { openFiles } from '../../src/cache/files.ts'
 import { createFillRecord } from '../../src/cache/fill-record.ts'
@@ -67,7 +68,7 @@ describe('space', () => {
 
   test('files that are no images are left alone', async (t) => {
     const { layout, space, driver } = await setUp(t)
-    await writeFile(layout.committed('ballast'), 'mine')
+    await writeFile(join(layout.dir, 'ballast'), 'mine')
     await driver.admit({ id: 'ballast', size: 900, modifiedAt: 0, facts: undefined })
     await assert.rejects(space.reserve(next, 500, 0, nothing), refusedFor('limit'))
     assert((await readdir(layout.dir)).includes('ballast'))
@@ -80,7 +81,15 @@ describe('space', () => {
     space.release(imageId(1))
     const owned = await files.claim(imageId(2))
     assert(owned !== undefined)
-    const facts = { inode: owned.inode, size: 600, md5: 'a', hashAlgo: undefined, hashValue: undefined, updatedAt: 'x' }
+    const facts = {
+      inode: owned.inode,
+      size: 600,
+      md5: 'a',
+      hashAlgo: undefined,
+      hashValue: undefined,
+      updatedAt: 'x',
+      startAt: 0,
+    }
     const record = await createFillRecord(layout, imageId(2), facts, { watermark: 0, synced: 0 })
     await assert.rejects(space.reserve(next, 500, 0, nothing), refusedFor('limit'))
     await owned.handle.close()
@@ -114,6 +123,7 @@ describe('space', () => {
           hashAlgo: undefined,
           hashValue: undefined,
           updatedAt: 'x',
+          startAt: 0,
         }
         await (await createFillRecord(layout, id, facts, { watermark: 0, synced: 0 })).close()
         t.after(() => owned.handle.close())
@@ -128,7 +138,7 @@ describe('space', () => {
     const reader = await files.openCommitted(one)
     await assert.rejects(space.reserve(next, 500, 0, nothing), refusedFor('limit'))
     assert.deepEqual(await cached(), [])
-    assert.equal(space.unlinkedBytes(), 900)
+    assert.equal(await space.unlinkedBytes(), 900)
     await assert.rejects(space.reserve(next, 500, 0, nothing), refusedFor('limit'))
     await reader?.handle.close()
     assert.equal(await space.reserve(next, 500, 0, nothing), 'claimed')
