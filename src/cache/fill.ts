@@ -81,6 +81,7 @@ export class Fill implements Following {
   #digest: DigestJob | undefined
   #deleted = false
   #ended = false
+  #wasOpened = false
   #proven = false
   #writeError: unknown
   #hashable = 0
@@ -146,6 +147,7 @@ export class Fill implements Following {
       if (this.#readers.size === 0) this.#orphaned()
     })
     this.#readers.set(reader, caller)
+    this.#wasOpened = true
     return reader
   }
 
@@ -163,7 +165,8 @@ export class Fill implements Following {
   async forbid(): Promise<void> {
     this.#deleted = true
     this.#ended = true
-    if (this.#readers.size === 0) this.#abort.abort()
+    // The one who began it may be about to open its reader: it gets the image that it was granted.
+    if (this.#readers.size === 0 && this.#wasOpened) this.#abort.abort()
     await this.#tools.files.discard(this.#start.owned)
   }
 

@@ -28,10 +28,11 @@ export type Sent = Readonly<{
 const largeBytes = 1 << 20
 
 /**
- * What a client must have taken since it last blocked to count as fast (4 MiB). The kernel takes nearly as much from
- * us for a client that reads nothing at all (the upper bound of tcp_wmem), so less would prove nothing.
+ * What a client must have taken since it last blocked to count as fast (8 MiB). For a client that reads nothing at all
+ * the kernel takes 5 MiB from us (tcp_wmem's upper bound, and the peer's first receive buffer), so less would prove
+ * nothing.
  */
-const proofOfSpeed = 4 << 20
+const proofOfSpeed = 8 << 20
 
 /** A write that takes longer has blocked (ms). */
 const blockedAfterMs = 100

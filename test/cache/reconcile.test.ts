@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { readdir, stat, writeFile } from 'node:fs/promises'
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { describe, type TestContext, test } from 'node:test'
-import type { Driver, Facts } from '../../drivers/driver.ts'
+import type { Facts } from '../../drivers/driver.ts'
 import { openFiles } from '../../src/cache/files.ts'
 import { openLayout } from '../../src/cache/layout.ts'
 import { reconcile } from '../../src/cache/reconcile.ts'
@@ -38,24 +38,32 @@ describe('reconciling', () => {
     assert.deepEqual(await readdir(scene.layout.incompleteDir), [])
   })
 
-  test('a file whose facts are of another one is counted, but not trusted', async (t) => {
-    const scene = await setUp(t)
-    await writeFile(scene.layout.committed(id), 'abc')
-    const facts = {
-      inode: 1,
-      size: 3,
-      modifiedAt: 0,
-      md5: 'x',
-      hashAlgo: undefined,
-      hashValue: undefined,
-      verifiedAt: 1,
-    }
-    await scene.driver.prepare(id, scene.layout.committed(id), facts)
-    await reconcile(scene)
-    const entry = await scene.driver.get(id)
-    assert.equal(entry?.size, 3)
-    assert.equal(entry.facts, undefined)
-  })
+  for (const [what, other] of [
+    ['another file', { inode: 1 }],
+    ['another size', { size: 4 }],
+    ['another time', { modifiedAt: 0 }],
+  ] as const) {
+    test(`rule 5: a file whose facts are of ${what} is counted, but not trusted`, async (t) => {
+      const scene = await setUp(t)
+      await writeFile(scene.layout.committed(id), 'abc')
+      const { ino, mtimeMs } = await stat(scene.layout.committed(id))
+      const facts: Facts = {
+        inode: ino,
+        size: 3,
+        modifiedAt: Math.round(mtimeMs),
+        md5: 'x',
+        hashAlgo: undefined,
+        hashValue: undefined,
+        verifiedAt: 1,
+        ...other,
+      }
+      await scene.driver.prepare(id, scene.layout.committed(id), facts)
+      await reconcile(scene)
+      const entry = await scene.driver.get(id)
+      assert.equal(entry?.size, 3)
+      assert.equal(entry.facts, undefined)
+    })
+  }
 
   test('an entry without a file is forgotten; records and queue entries of nothing are dropped', async (t) => {
     const scene = await setUp(t)
@@ -76,14 +84,68 @@ describe('reconciling', () => {
     const scene = await setUp(t)
     await scene.driver.admit({ id, size: 3, modifiedAt: 0, facts: undefined })
     // The listing says that the file is missing; the commit comes before the repair.
-    const driver: Driver = Object.assign(Object.create(scene.driver), {
-      async *list() {
-        yield* scene.driver.list()
-        await writeFile(scene.layout.committed(id), 'abc')
-      },
-    })
-    assert.deepEqual(await reconcile({ ...scene, driver }), { admitted: 0, forgotten: 0, tidied: 0 })
+    const list = scene.driver.list.bind(scene.driver)
+    scene.driver.list = async function* () {
+      yield* list()
+      await writeFile(scene.layout.committed(id), 'abc')
+    }
+    assert.deepEqual(await reconcile(scene), { admitted: 0, forgotten: 0, tidied: 0 })
     assert.equal((await scene.driver.get(id))?.size, 3)
+  })
+
+  test('rule 14: an entry that was made since the listing is not replaced', async (t) => {
+    const scene = await setUp(t)
+    await writeFile(scene.layout.committed(id), 'abc')
+    const list = scene.driver.list.bind(scene.driver)
+    scene.driver.list = async function* () {
+      yield* list()
+      await scene.driver.admit({ id, size: 3, modifiedAt: 0, facts: undefined, hits: 5 })
+    }
+    assert.deepEqual(await reconcile(scene), { admitted: 0, forgotten: 0, tidied: 0 })
+    assert.equal((await scene.driver.get(id))?.hits, 5)
+  })
+
+  test('rule 14: a file that has gone since the listing is not admitted', async (t) => {
+    const scene = await setUp(t)
+    await writeFile(scene.layout.committed(id), 'abc')
+    const list = scene.driver.list.bind(scene.driver)
+    scene.driver.list = async function* () {
+      yield* list()
+      await rm(scene.layout.committed(id))
+    }
+    assert.deepEqual(await reconcile(scene), { admitted: 0, forgotten: 0, tidied: 0 })
+    assert.equal(await scene.driver.get(id), undefined)
+    assert.deepEqual(scene.events.seen, [])
+  })
+
+  test('a queue entry goes when its image is proven, and stays while it is not', async (t) => {
+    const scene = await setUp(t)
+    for (const number of [1, 2]) {
+      await writeFile(scene.layout.committed(imageId(number)), 'abc')
+      await writeFile(scene.layout.queued(imageId(number)), '')
+    }
+    const { ino, mtimeMs } = await stat(scene.layout.committed(id))
+    const modifiedAt = Math.round(mtimeMs)
+    const facts = {
+      inode: ino,
+      size: 3,
+      modifiedAt,
+      md5: 'x',
+      hashAlgo: undefined,
+      hashValue: undefined,
+      verifiedAt: 1,
+    }
+    await scene.driver.admit({ id, size: 3, modifiedAt, facts })
+    assert.deepEqual(await reconcile(scene), { admitted: 1, forgotten: 0, tidied: 1 })
+    assert.deepEqual(await readdir(scene.layout.queueDir), [imageId(2)])
+  })
+
+  test('a fill that can be resumed is left in its place', async (t) => {
+    const scene = await setUp(t)
+    await scene.driver.admit({ id, size: 3, modifiedAt: 0, facts: undefined })
+    await writeFile(scene.layout.incomplete(id), 'ab')
+    assert.deepEqual(await reconcile(scene), { admitted: 0, forgotten: 1, tidied: 0 })
+    assert.deepEqual(await readdir(scene.layout.incompleteDir), [id])
   })
 
   test('rule 14: what another process is filling is left to it', async (t) => {

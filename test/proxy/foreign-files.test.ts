@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { get } from '../support/client.ts'
@@ -46,9 +46,10 @@ for (const driver of drivers) {
 
     for (const [name, replace] of [
       [
-        'another file of the same size',
-        async (path: string) => {
+        'another file of the same size and time',
+        async (path: string, mtime: Date) => {
           await writeFile(`${path}.new`, wrong)
+          await utimes(`${path}.new`, new Date(), mtime)
           await rename(`${path}.new`, path)
         },
       ],
@@ -59,6 +60,13 @@ for (const driver of drivers) {
           await utimes(path, new Date(), new Date(Date.now() + 5000))
         },
       ],
+      [
+        'the same file with another size',
+        async (path: string, mtime: Date) => {
+          await truncate(path, 1_000_000)
+          await utimes(path, new Date(), mtime)
+        },
+      ],
     ] as const) {
       test(`rule 5: ${name} under an image’s name is unverified again`, async (t) => {
         const upstream = await startUpstream(t)
@@ -66,9 +74,10 @@ for (const driver of drivers) {
         const proxy = await startProxy(t, { upstream: upstream.url, driver })
         await get(proxy.image(id))
         await proxy.committed(id)
-        await replace(join(proxy.dir, id))
+        const path = join(proxy.dir, id)
+        await replace(path, (await stat(path)).mtime)
         const got = await deadline(get(proxy.image(id)), 'the download ends')
-        assert(!got.complete, 'the wrong bytes never look complete')
+        assert(!got.complete || got.body.equals(bytes), 'wrong bytes never look complete')
         const next = await deadline(get(proxy.image(id)), 'the next download ends')
         assert(next.complete && next.body.equals(bytes))
       })

@@ -56,7 +56,15 @@ for (const driver of drivers) {
     })
 
     await t.test('rule 16: the raw target is matched and forwarded, nothing is normalised', async () => {
-      for (const target of ['/v2/images/%2e%2e/cache', '/v2/images/../cache', '/v2//images', '/v2/images/a%2fb/file']) {
+      for (const target of [
+        '/v2/images/%2e%2e/cache',
+        '/v2/images/../cache',
+        '/v2//images',
+        '/v2/images/a%2fb/file',
+        '/v2/images/%2e%2e/file',
+        `/v2/x/%2e%2e/images/${id}/file`,
+        '/x/../healthcheck',
+      ]) {
         const answer = await raw(proxy.url, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
         assert.match(answer, /^HTTP\/1\.1 (200|404) /)
         assert(
