@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { get } from './client/get.ts'
 import { waitUntil } from './deadline.ts'
 
 /** A server that the bench has started, in a process of its own, and stops by its pid. */
@@ -63,8 +64,8 @@ async function complaint(log: string): Promise<string> {
 /** Whether anything at all answers there. */
 async function answers(url: string): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
-    await response.body?.cancel()
+    const response = await get(url)
+    response.destroy()
     return true
   } catch {
     // Nobody listens there (yet): that is the answer.

@@ -50,7 +50,7 @@ function afterimageWith({ name, driver = 'sqlite', holdBack = true, upstream = '
         upstream: upstream === 'glance' ? undefined : site.store,
         target: (image) => ({ port, path: downloadPath(image), header: `X-Auth-Token: ${token}` }),
         // RFC 9211: `afterimage; hit`.
-        isHit: (headers) => /;\s*hit\b/.test(headers.get('cache-status') ?? ''),
+        isHit: (headers) => /;\s*hit\b/.test(`${headers['cache-status']}`),
         // A file that an operator removes is a miss. Removing it before its commit would remove nothing.
         async cold({ id }) {
           const incomplete = join(cache, 'incomplete', id)

@@ -43,7 +43,7 @@ export const cachingGlance: PeerKind = {
         )
       },
       // On a miss its cache takes the length away: the answer is chunked.
-      isHit: (headers) => headers.has('content-length'),
+      isHit: (headers) => headers['content-length'] !== undefined,
       stop: leaveRunning,
     }
   },

@@ -27,7 +27,7 @@ function proxyCache(name: string, directory: string, buffers: string): PeerKind 
         ...server,
         upstream: store,
         target: (image) => storeTarget(port, image),
-        isHit: (headers) => headers.get('x-cache-status') === 'HIT',
+        isHit: (headers) => headers['x-cache-status'] === 'HIT',
         // nginx takes a file that has gone for a miss; it keeps the directories that it has made.
         async cold() {
           const entries = await readdir(join(home, 'cache'), { recursive: true, withFileTypes: true })

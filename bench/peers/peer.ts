@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Image } from '../images.ts'
 import type { ImageStore, Site } from '../site.ts'
 
@@ -22,7 +23,7 @@ export interface Peer {
   /** Makes sure that the next download of the image finds nothing cached. Nothing to do where nothing is ever cached. */
   cold(image: Image): Promise<void>
   /** Whether a download with these response headers came from the server's own disk, so that hits are hits. */
-  isHit(headers: Headers): boolean
+  isHit(headers: IncomingHttpHeaders): boolean
   /** Ends it and everything it has put anywhere but in the site's directory. */
   stop(): Promise<void>
 }
