@@ -11,11 +11,14 @@ import type { Lease } from './reader.ts'
 import { createSmallReads, lend, smallBytes } from './small-reads.ts'
 
 export type FileReaderOptions = Readonly<{
-  /** Large buffers, a power of two (64). They bound the memory of all fast readers together. */
+  /** Large buffers, a power of two (32). They bound the memory of all fast readers together. */
   buffers?: number
   /** Bytes of a large buffer (512 KiB). */
   bufferSize?: number
-  /** Reading threads at most (2 to 4, as there are processors); one starts at once, the others when they are needed. */
+  /**
+   * Reading threads at most (2 to 4, as there are processors); one starts at once, the others when they are needed.
+   * With 0 every read goes through libuv's threads, 64 KiB at a time.
+   */
   threads?: number
 }>
 
@@ -47,13 +50,13 @@ class ThreadedFileReader implements FileReader {
   #closed = false
 
   constructor(options: FileReaderOptions) {
-    const { buffers = 64, bufferSize = 512 << 10 } = options
+    const { buffers = 32, bufferSize = 512 << 10 } = options
     if (!Number.isInteger(Math.log2(buffers))) throw new RangeError(`buffers must be a power of two, not ${buffers}`)
     this.#queue = createReadQueue(buffers, bufferSize)
     // The last one freed is used next: it is still in the processor's cache, and others are never touched.
     this.#free = Array.from({ length: buffers }, (_, index) => buffers - 1 - index)
     this.#maxThreads = options.threads ?? Math.min(Math.max(availableParallelism(), 2), 4)
-    this.#startThread()
+    if (this.#maxThreads > 0) this.#startThread()
   }
 
   read(fd: number, position: number, length: number): Promise<Lease> {
