@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
@@ -14,6 +14,9 @@ export interface Listener {
   /** Stops accepting, lets what is under way finish for at most `graceMs`, then resets the rest. */
   close(graceMs: number): Promise<void>
 }
+
+/** Every open connection, with the number of its requests that are not answered yet. */
+type Connections = Map<Socket, number>
 
 /** Serves a Hono app over HTTP/1.1. Rejects when the address cannot be had. */
 export async function listen(
@@ -34,11 +37,20 @@ export async function listen(
     keepAliveTimeout: 65_000,
     insecureHTTPParser: false,
   })
-  const sockets = new Set<Socket>()
+  const connections: Connections = new Map()
   server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    connections.set(socket, 0)
+    socket.once('close', () => connections.delete(socket))
   })
+  const count = ({ socket }: IncomingMessage, outgoing: ServerResponse) => {
+    connections.set(socket, (connections.get(socket) ?? 0) + 1)
+    outgoing.once('close', () => {
+      const running = connections.get(socket)
+      if (running !== undefined) connections.set(socket, running - 1)
+    })
+  }
+  server.on('request', count)
+  server.on('checkContinue', count)
   server.on('request', handle)
   // `Expect: 100-continue` takes the same way: our 100 goes out when the upstream wants the body.
   server.on('checkContinue', handle)
@@ -50,10 +62,10 @@ export async function listen(
     })
   })
   const bound = server.address() as AddressInfo // listening on TCP: never a string or null
-  return { host: bound.address, port: bound.port, close: (graceMs) => end(server, sockets, graceMs) }
+  return { host: bound.address, port: bound.port, close: (graceMs) => end(server, connections, graceMs) }
 }
 
-async function end(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+async function end(server: Server, connections: Connections, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   let isClosed = false
   void closed.then(() => {
@@ -61,11 +73,12 @@ async function end(server: Server, sockets: ReadonlySet<Socket>, graceMs: number
   })
   const deadline = Date.now() + graceMs
   while (!isClosed && Date.now() < deadline) {
-    // A kept-alive connection becomes idle when its response has ended.
-    server.closeIdleConnections()
+    // A kept-alive connection becomes idle when its response has ended. Node's own closeIdleConnections leaves those
+    // open that have never sent anything.
+    for (const [socket, running] of connections) if (running === 0) socket.destroy()
     await Promise.race([closed, delay(50, undefined, { ref: false })])
   }
   // Not closeAllConnections: it closes in order, and what was cut off could look complete.
-  for (const socket of sockets) socket.resetAndDestroy()
+  for (const socket of connections.keys()) socket.resetAndDestroy()
   await closed
 }
