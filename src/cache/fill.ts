@@ -58,6 +58,8 @@ export interface Following {
   readonly record: ImageRecord & { size: number }
   /** Bytes that a reader can have at once. */
   readonly received: number
+  /** All of it is here and is what it should be; only the commit is still under way. */
+  readonly proven: boolean
   /** Too late: it has ended, well or not, and cannot be opened any more. */
   readonly ended: boolean
   /** A reader of a response that ends at `end` (exclusive). */
@@ -134,6 +136,10 @@ export class Fill implements Following {
 
   get readers(): number {
     return this.#readers.size
+  }
+
+  get proven(): boolean {
+    return this.#proven
   }
 
   /** From the moment on that it is being ended, or has failed; `done` says when everything has been put away. */

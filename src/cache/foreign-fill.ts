@@ -55,6 +55,7 @@ export async function followForeign(
   return {
     record,
     received: filling?.progress.watermark ?? 0,
+    proven: false,
     ended: false,
     open: (end: number, _caller: Caller) => foreignReader(tools, id, file, facts, end),
   }

@@ -157,6 +157,7 @@ export class DownloadExchange {
     // While the upstream was asked, the fill may have ended: what it left is found by another look.
     if (following.ended) return false
     if (differs(identity, following.record)) await this.#passRelay('another-image')
+    else if (following.proven) await this.#serve('hit', this.#sourceOf(following), 'hit')
     else await this.#serve('joined', this.#sourceOf(following), 'fwd=miss; collapsed')
     return true
   }
