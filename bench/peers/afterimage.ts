@@ -36,7 +36,7 @@ function afterimageWith({ name, driver = 'sqlite', holdBack = true, upstream = '
       await mkdir(cache, { recursive: true })
       const port = await freePort()
       const config = join(home, 'afterimage.conf')
-      await writeFile(config, configText({ cache, port, driver, url, holdBack, managementPort: await freePort() }))
+      await writeFile(config, configText({ cache, port, driver, url, holdBack }))
       const server = await startServer({
         name,
         program: process.execPath,
@@ -71,13 +71,12 @@ async function upstreamOf(upstream: Settings['upstream'], site: Site): Promise<{
 type ConfigValues = Readonly<{
   cache: string
   port: number
-  managementPort: number
   driver: string
   url: string
   holdBack: boolean
 }>
 
-function configText({ cache, port, managementPort, driver, url, holdBack }: ConfigValues): string {
+function configText({ cache, port, driver, url, holdBack }: ConfigValues): string {
   return `[DEFAULT]
 bind_host = 127.0.0.1
 bind_port = ${port}
@@ -94,6 +93,6 @@ ttl = 30
 hold_back = ${holdBack}
 min_free_space = 67108864
 [management]
-bind_port = ${managementPort}
+bind_port = 0
 `
 }

@@ -41,7 +41,7 @@ export async function startProxy({ originUrl = stack.glanceUrl, ttl = 0 }: Proxy
   await mkdir(cacheDir)
   const port = await freePort()
   const configFile = join(home, 'afterimage.conf')
-  await writeFile(configFile, configuration({ originUrl, ttl, cacheDir, port, operatorPort: await freePort() }))
+  await writeFile(configFile, configuration({ originUrl, ttl, cacheDir, port }))
   // Beside the logs of Keystone and Glance, and kept as they are.
   count += 1
   const log = createWriteStream(join(stack.logDir, `afterimage-${driver}-${process.pid}-${count}.log`))
@@ -104,9 +104,9 @@ export async function freePort(): Promise<number> {
   throw new Error('no free port on 127.0.0.1')
 }
 
-type Settings = Readonly<{ originUrl: string; ttl: number; cacheDir: string; port: number; operatorPort: number }>
+type Settings = Readonly<{ originUrl: string; ttl: number; cacheDir: string; port: number }>
 
-function configuration({ originUrl, ttl, cacheDir, port, operatorPort }: Settings): string {
+function configuration({ originUrl, ttl, cacheDir, port }: Settings): string {
   return `[DEFAULT]
 bind_host = 127.0.0.1
 bind_port = ${port}
@@ -125,6 +125,7 @@ ttl = ${ttl}
 [cache]
 min_free_space = 0
 [management]
-bind_port = ${operatorPort}
+# Any free one: nobody asks there.
+bind_port = 0
 `
 }
