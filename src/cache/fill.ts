@@ -9,6 +9,7 @@ import type { FileReader } from './file-reader.ts'
 import type { Files, Owned } from './files.ts'
 import type { FillRecordWriter } from './fill-record.ts'
 import { removeFillRecord } from './fill-record.ts'
+import type { Following } from './following.ts'
 import { GrowingFile } from './growing-file.ts'
 import type { Layout } from './layout.ts'
 import { downgradeLock } from './lock.ts'
@@ -52,19 +53,6 @@ export type FillStart = Readonly<{
 const syncBytes = 256 << 20
 /** The digest is told of so many bytes at once: a message costs more than looking at it is worth. */
 const digestStepBytes = 4 << 20
-
-/** Where a waiting client can follow an image that is not committed yet, in this process or in another. */
-export interface Following {
-  readonly record: ImageRecord & { size: number }
-  /** Bytes that a reader can have at once. */
-  readonly received: number
-  /** All of it is here and is what it should be; only the commit is still under way. */
-  readonly proven: boolean
-  /** Too late: it has ended, well or not, and cannot be opened any more. */
-  readonly ended: boolean
-  /** A reader of a response that ends at `end` (exclusive). */
-  open(end: number, caller: Caller): ImageReader
-}
 
 /** One image on its way into the cache: receives, writes, proves, commits. Nobody's leaving ends it. */
 export class Fill implements Following {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ImageCache, Outcome } from '../cache/cache.ts'
-import type { Following } from '../cache/fill.ts'
+import type { Following } from '../cache/following.ts'
 import type { Hit } from '../cache/hit.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { NotCached } from '../cache/not-cached.ts'
