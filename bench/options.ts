@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const usage = `npm run bench -- [options]
@@ -7,7 +8,7 @@ const usage = `npm run bench -- [options]
   --only ROW   this row only; may be repeated
   --dir DIR    where images and caches are put, on a real disk (default: the system's temporary directory)
   --help       this text, and the names of the rows
-BENCH_STACK=DIR  the directory of a running Keystone and Glance (with an openrc); default /tmp/stack`
+BENCH_STACK=DIR  the directory of a running Keystone and Glance (with an openrc); default: stack in the system's temporary directory`
 
 export type Options = Readonly<{
   rounds: number
@@ -40,5 +41,5 @@ export function readOptions(args: readonly string[], rowNames: readonly string[]
     if (!rowNames.includes(name)) throw new Error(`--only ${name}: no such row; there are ${rowNames.join(', ')}`)
   }
   const { quick, only, dir } = values
-  return { rounds, quick, only, dir, stack: process.env.BENCH_STACK ?? '/tmp/stack' }
+  return { rounds, quick, only, dir, stack: process.env.BENCH_STACK ?? join(tmpdir(), 'stack') }
 }
