@@ -1,6 +1,7 @@
 /**
  * Reads of files for everybody: threads of its own read synchronously into shared memory, and the main thread hands
- * that memory to sockets. Why not fs.read, and why no messages: measured, see bench/micro/send.ts.
+ * that memory to sockets. No file is read on the event loop, however cold. fs.read into buffers of the same size costs a fifth
+ * more processor time, messages instead of shared counters a quarter more (figures: src/http/send.ts).
  */
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
