@@ -1,9 +1,12 @@
 /** Bytes of one pooled buffer: large writes are what makes a fill fast (1 MiB measured best). */
 export const chunkBytes = 1 << 20
 
+/** Buffers that stay when no fill is under way. */
+const keptIdle = 8
+
 /**
  * Large buffers for what is arriving, shared by all fills and bounded. Fills have the first claim: readers may keep
- * only half of the buffers from being reused, so that slow readers never hold a fill up.
+ * only a quarter of the buffers from being reused, so that slow readers never hold a fill up.
  */
 export interface BufferPool {
   /** undefined when all are in use: try again after `onFree`. */
@@ -34,8 +37,10 @@ export function createBufferPool(limit = 32): BufferPool {
     },
     give(buffer) {
       inUse--
-      // A few are kept warm; the rest goes back to the system after a burst.
-      if (free.length < 8) free.push(buffer)
+      free.push(buffer)
+      // All are kept while there is work: what is dropped stays resident until it is collected, and would be allocated
+      // again beside it. Afterwards a few stay warm.
+      if (inUse === 0) free.splice(keptIdle)
       // One that needs nothing any more takes nothing: then it is the next one's turn.
       while (inUse < limit) {
         const wake = waiting.shift()
@@ -47,7 +52,7 @@ export function createBufferPool(limit = 32): BufferPool {
       waiting.push(wake)
     },
     pin() {
-      if (pinned >= limit / 2) return false
+      if (pinned >= limit / 4) return false
       pinned++
       return true
     },

@@ -5,8 +5,11 @@ import type { Lease } from './reader.ts'
 /** What a reader may hold whose client does not take its bytes (64 KiB). */
 export const smallBytes = 64 << 10
 
-/** Buffers kept for the next reads when nobody uses them: 4 MiB. What is used at once is bounded by the clients. */
-const kept = 64
+/**
+ * Buffers kept for the next reads when nobody uses them: 16 MiB. What is used at once is bounded by the clients. Kept
+ * generously: a buffer that is dropped stays resident until it is collected, while another is allocated in its place.
+ */
+const kept = 256
 
 export interface SmallReads {
   /** At most 64 KiB of a file, read through libuv's own threads. */
