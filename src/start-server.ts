@@ -1,21 +1,13 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openDriver } from '../drivers/index.ts'
 import { createApp } from '../middleware/app.ts'
 import { createOperatorApp } from '../middleware/operator-app.ts'
-import { ImageCache } from './cache/cache.ts'
-import { openFiles } from './cache/files.ts'
-import { openLayout } from './cache/layout.ts'
 import { reconcile } from './cache/reconcile.ts'
 import type { LoadedConfig } from './config/load-config.ts'
-import { reportCacheEvents } from './events/cache-events.ts'
 import { countPermission, reportDownload } from './events/download-log.ts'
 import { openLog } from './events/log.ts'
-import { createMetrics, type Metrics } from './events/metrics.ts'
 import { type Listener, listen } from './http/listener.ts'
 import { readPseudonym } from './http/pseudonym.ts'
-import { ownCaller } from './identity/own-caller.ts'
-import { openOrigin } from './origin/open-origin.ts'
+import { openCache } from './open-cache.ts'
 import { Permissions } from './origin/permissions.ts'
 
 export interface RunningServer {
@@ -27,38 +19,15 @@ export interface RunningServer {
 }
 
 /** Wires the whole server. What was opened is closed in reverse when a later step fails. */
-export async function startServer({ config, warnings, isDefault }: LoadedConfig): Promise<RunningServer> {
+export async function startServer(loaded: LoadedConfig): Promise<RunningServer> {
+  const { config, warnings } = loaded
   const log = openLog(config.default.logLevel)
   for (const warning of warnings) log.warn(warning)
-  const { imageCacheDir, imageCacheDriver, imageCacheSqliteDb, imageCacheMaxSize } = config.default
+  const { imageCacheDir } = config.default
 
   await using opened = new AsyncDisposableStack()
-  const origin = opened.use(
-    await openOrigin(config, { isDefaultPath: isDefault('origin', 'path'), onWarning: (message) => log.warn(message) }),
-  )
-  await mkdir(imageCacheDir, { recursive: true, mode: 0o750 })
-  const layout = await openLayout(imageCacheDir)
-  const driver = opened.use(await openDriver(imageCacheDriver, { dir: imageCacheDir, sqliteDb: imageCacheSqliteDb }))
-
-  let metrics: Metrics
-  const events = reportCacheEvents(log, () => metrics)
-  const cache = opened.use(
-    new ImageCache({
-      layout,
-      driver,
-      origin,
-      events,
-      limit: config.cache.limit,
-      maxSize: imageCacheMaxSize,
-      minFreeSpace: config.cache.minFreeSpace,
-      holdBack: config.cache.holdBack,
-      maxFills: config.cache.maxFills,
-      followIdleMs: config.origin.idleTimeout * 1000,
-      ownCaller: ownCaller(config),
-    }),
-  )
-  metrics = createMetrics({ totals: () => driver.totals(), fills: () => cache.fills().length })
-  const reconciled = await reconcile({ layout, files: openFiles(layout), driver, events })
+  const { origin, layout, files, driver, cache, events, metrics } = opened.use(await openCache(loaded, log))
+  const reconciled = await reconcile({ layout, files, driver, events })
 
   const permissions = new Permissions(origin, config.authorization.ttl * 1000)
   const app = createApp({

@@ -48,9 +48,10 @@ type Flight = { outcome: Promise<Outcome>; fill: Fill | undefined; deleted: bool
 
 /** Images on local disk, committed or arriving. Who may read them is decided before it is asked. */
 export class ImageCache implements AsyncDisposable {
+  /** Room on the disk and removal of images; for whoever manages the cache. */
+  readonly space: Space
   readonly #options: CacheOptions
   readonly #tools
-  readonly #space: Space
   readonly #small = keepSmallImages()
   readonly #flights = new Map<string, Flight>()
   readonly #suspects = new Map<string, Promise<void>>()
@@ -61,11 +62,11 @@ export class ImageCache implements AsyncDisposable {
     this.#options = options
     this.#slots = options.maxFills
     const files = openFiles(options.layout)
-    this.#space = new Space({ ...options, files })
+    this.space = new Space({ ...options, files })
     this.#tools = {
       ...options,
       files,
-      space: this.#space,
+      space: this.space,
       digests: openDigests(2),
       pool: createBufferPool(),
       fileReader: openFileReader(),
@@ -141,12 +142,12 @@ export class ImageCache implements AsyncDisposable {
       if (flight.fill !== undefined) this.#flights.delete(id)
       await flight.fill?.forbid()
     }
-    await this.#space.evict(id, 'deleted', true)
+    await this.space.evict(id, 'deleted', true)
   }
 
   /** The upstream holds other bytes under this id now: what we have is set aside, the next request fetches anew. */
   async outdated(id: string): Promise<void> {
-    await this.#space.evict(id, 'changed', true)
+    await this.space.evict(id, 'changed', true)
   }
 
   /**
@@ -221,7 +222,7 @@ export class ImageCache implements AsyncDisposable {
       if (this.#flights.get(fill.id) === flight) this.#flights.delete(fill.id)
       // Deleted between the last look and the rename, or between the rename and the entry.
       const isGhost = outcome === 'committed' && flight.deleted
-      if (isGhost && !(await this.#space.evict(fill.id, 'deleted', true))) await driver.forget(fill.id)
+      if (isGhost && !(await this.space.evict(fill.id, 'deleted', true))) await driver.forget(fill.id)
     }
     void orReport(ended())
   }
@@ -244,7 +245,7 @@ export class ImageCache implements AsyncDisposable {
       const own = await this.#options.ownCaller()
       if (own === undefined) return
       const answer = await this.#options.origin.describe(id, own)
-      if (answer.kind === 'refusal' && answer.status === 404) await this.#space.evict(id, 'gone-upstream', true)
+      if (answer.kind === 'refusal' && answer.status === 404) await this.space.evict(id, 'gone-upstream', true)
     } catch (error) {
       this.#options.events.fault('confirming that an image has gone', id, error)
     }

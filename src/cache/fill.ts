@@ -1,53 +1,18 @@
-import type { Driver } from '../../drivers/driver.ts'
-import type { Caller, Download, ImageRecord, Origin } from '../origin/origin.ts'
-import type { BufferPool } from './buffer-pool.ts'
+import type { Caller, ImageRecord } from '../origin/origin.ts'
 import { commit } from './commit.ts'
-import type { DigestJob, Digests } from './digest.ts'
+import type { DigestJob } from './digest.ts'
 import { strongestProof } from './digest-name.ts'
-import type { CacheEvents, FillOutcome } from './events.ts'
-import type { FileReader } from './file-reader.ts'
-import type { Files, Owned } from './files.ts'
-import type { FillRecordWriter } from './fill-record.ts'
+import type { FillOutcome } from './events.ts'
 import { removeFillRecord } from './fill-record.ts'
+import type { FillStart, FillTools } from './fill-tools.ts'
 import type { Following } from './following.ts'
 import { GrowingFile } from './growing-file.ts'
-import type { Layout } from './layout.ts'
 import { downgradeLock } from './lock.ts'
-import type { ImageReader } from './reader.ts'
-import { ReadFailed } from './reader.ts'
+import type { ImageReader, ReadFailed } from './reader.ts'
+import { readFailureOf } from './read-failure.ts'
 import { type Reception, reception } from './receive.ts'
 import { type SharedFile, shareFile } from './shared-file.ts'
-import type { Space } from './space.ts'
 import { UpstreamFailed } from './upstream-failed.ts'
-
-/** The parts of the cache that every fill works with. */
-export type FillTools = Readonly<{
-  layout: Layout
-  files: Files
-  driver: Driver
-  origin: Origin
-  space: Space
-  digests: Digests
-  pool: BufferPool
-  fileReader: FileReader
-  events: CacheEvents
-  holdBack: boolean
-  /** The cache's own credentials, for going on when a caller's token no longer serves. */
-  ownCaller(): Promise<Caller | undefined>
-}>
-
-export type FillStart = Readonly<{
-  record: ImageRecord & { size: number }
-  owned: Owned
-  fillRecord: FillRecordWriter
-  /** Bytes of `incomplete/<id>` that count; their digest is computed anew. */
-  startAt: number
-  /** Undefined when nothing is missing but the proof. */
-  download: Download | undefined
-  /** Whose request began it; undefined for one of our own. */
-  caller: Caller | undefined
-  kept?: Readonly<{ hits: number; accessedAt: number; pinned: boolean }> | undefined
-}>
 
 /** Between two fdatasyncs: bounds both what a power loss costs and the fsync at the end. */
 const syncBytes = 256 << 20
@@ -58,6 +23,10 @@ const digestStepBytes = 4 << 20
 export class Fill implements Following {
   readonly id: string
   readonly record: ImageRecord & { size: number }
+  /** Unix ms. */
+  readonly startedAt = Date.now()
+  /** Bytes that were there already. */
+  readonly startAt: number
   /** How it ended; never rejects. */
   readonly done: Promise<FillOutcome>
   readonly #tools: FillTools
@@ -71,6 +40,7 @@ export class Fill implements Following {
   #digest: DigestJob | undefined
   #deleted = false
   #ended = false
+  #resumes = 0
   #wasOpened = false
   #proven = false
   #writeError: unknown
@@ -81,6 +51,7 @@ export class Fill implements Following {
   constructor(tools: FillTools, start: FillStart, onOrphaned: () => void) {
     this.id = start.owned.id
     this.record = start.record
+    this.startAt = start.startAt
     this.#tools = tools
     this.#start = start
     this.#onOrphaned = onOrphaned
@@ -106,7 +77,10 @@ export class Fill implements Following {
       signal: this.#abort.signal,
       callers: () => this.#callers(),
       onBytes: (bytes) => tools.events.received(bytes),
-      onResume: (at, attempt, cause) => tools.events.fillResumed(this.id, { at, attempt, cause }),
+      onResume: (at, attempt, cause) => {
+        this.#resumes++
+        tools.events.fillResumed(this.id, { at, attempt, cause })
+      },
     })
     if (proof !== undefined) {
       this.#digest = tools.digests.start(this.#file.fd, proof.algorithm)
@@ -124,6 +98,11 @@ export class Fill implements Following {
 
   get readers(): number {
     return this.#readers.size
+  }
+
+  /** Times that the upstream broke off and it went on. */
+  get resumes(): number {
+    return this.#resumes
   }
 
   get proven(): boolean {
@@ -170,7 +149,6 @@ export class Fill implements Following {
   }
 
   async #run(expected: string | undefined): Promise<FillOutcome> {
-    const started = Date.now()
     let outcome: FillOutcome
     let failure: unknown
     try {
@@ -189,7 +167,7 @@ export class Fill implements Following {
     this.#tools.events.fillEnded(this.id, {
       outcome,
       received: this.#growing.received - this.#start.startAt,
-      ms: Date.now() - started,
+      ms: Date.now() - this.startedAt,
       ...(failure === undefined ? {} : { error: failure }),
     })
     return outcome
@@ -228,7 +206,7 @@ export class Fill implements Following {
         // What can be gone on with later is put on disk first.
         if (outcome === 'stopped' || outcome === 'upstream-failed') await this.#growing.flushed()
         // What is proven can be read to its end, whatever became of the commit.
-        if (!this.#proven) this.#growing.fail(this.#readFailed(outcome, cause))
+        if (!this.#proven) this.#growing.fail(this.#failureFor(outcome, cause))
         // The descriptor is closed below: nothing may still be using it.
         await this.#growing.flushed()
         await this.#digest?.drop()
@@ -253,20 +231,8 @@ export class Fill implements Following {
     }
   }
 
-  #readFailed(outcome: FillOutcome, cause: unknown): ReadFailed {
-    const because = { cause }
-    switch (outcome) {
-      case 'wrong':
-        return new ReadFailed('wrong', 'the image is not what the upstream declares', because)
-      case 'upstream-failed':
-        return new ReadFailed('upstream', 'the upstream broke off and resuming failed', because)
-      case 'cache-failed':
-        return this.#start.startAt > 0
-          ? new ReadFailed('wrong', 'the cache failed, and what it had from before cannot be proven any more', because)
-          : new ReadFailed('cache', 'the cache failed', because)
-      default:
-        return new ReadFailed('closed', 'the fill was stopped', because)
-    }
+  #failureFor(outcome: FillOutcome, cause: unknown): ReadFailed {
+    return readFailureOf(outcome, { cause, isResumed: this.#start.startAt > 0 })
   }
 
   /** Without a declared digest nothing could tell whether what is left over belongs to the same image. */
@@ -307,7 +273,7 @@ export class Fill implements Following {
 
   #cannotWrite(error: unknown): void {
     this.#writeError ??= error
-    this.#growing.fail(this.#readFailed('cache-failed', error))
+    this.#growing.fail(this.#failureFor('cache-failed', error))
     this.#abort.abort()
   }
 }

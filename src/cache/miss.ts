@@ -1,6 +1,7 @@
 import type { Caller, Download, ImageRecord, Refusal } from '../origin/origin.ts'
 import { strongestProof } from './digest-name.ts'
-import { Fill, type FillStart, type FillTools } from './fill.ts'
+import { Fill } from './fill.ts'
+import type { FillStart, FillTools } from './fill-tools.ts'
 import { createFillRecord, readFillRecord, resumableAt } from './fill-record.ts'
 import type { Following } from './following.ts'
 import { followForeign } from './foreign-fill.ts'

@@ -89,6 +89,24 @@ export class Space {
     return true
   }
 
+  /**
+   * Runs `work` while nobody makes room, begins a fill or prunes, in whatever process. It must be short: downloads of
+   * images that are not cached wait for it.
+   */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#exclusive(work)
+  }
+
+  /** Those of these images whose `incomplete/<id>` has an owner now, in whatever process. */
+  ownedAmong(ids: readonly string[]): Promise<Set<string>> {
+    // To look is to claim for a moment: nobody may want to begin meanwhile, or it would take the image for another's.
+    return this.#exclusive(async () => {
+      const owned = new Set<string>()
+      for (const id of ids) if (await this.#isOwned(id)) owned.add(id)
+      return owned
+    })
+  }
+
   /** Bytes of images that were unlinked while being read and are not closed yet. */
   async unlinkedBytes(): Promise<number> {
     let bytes = 0

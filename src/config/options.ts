@@ -1,4 +1,4 @@
-import { boolean, choice, float, host, integer, type Kind, path, port, size, string, url } from './kinds.ts'
+import { boolean, choice, float, host, integer, type Kind, list, path, port, size, string, url } from './kinds.ts'
 import { osloCacheOptions } from './oslo-cache-options.ts'
 
 /** A default that depends on the place or on another option; `text` says it in the documents. */
@@ -31,6 +31,14 @@ export type Group = Readonly<{
   foreign?: readonly string[]
   options: Readonly<Record<string, Option>>
 }>
+
+function managementAuth({ textOf }: Situation): string {
+  if (textOf('keystone', 'auth_url') !== '') return 'keystone'
+  const hosts = [textOf('DEFAULT', 'bind_host') || '127.0.0.1', textOf('management', 'bind_host') || '127.0.0.1']
+  return hosts.every((address) => address === '::1' || address === 'localhost' || address.startsWith('127.'))
+    ? 'none'
+    : 'disabled'
+}
 
 /**
  * Every option there is. Parsing, the environment, flags, --help, --print-config, the documents and the type of the
@@ -70,7 +78,7 @@ export const optionTable = {
       image_cache_stall_time: {
         kind: integer({ min: 0 }),
         default: '86400',
-        help: 'Accepted because glance-api.conf has it; nothing is cleaned by age yet: room is made when it is needed',
+        help: 'Seconds after which an incomplete image that nobody works on is removed by the cleaner; 0: at once',
       },
       image_cache_sqlite_db: {
         kind: string,
@@ -179,12 +187,51 @@ export const optionTable = {
         default: '16',
         help: 'Images that may be received at the same time; more are passed through without caching',
       },
+      prefetch_concurrency: {
+        kind: integer({ min: 1 }),
+        default: '4',
+        help: 'Queued images that are fetched at the same time',
+      },
+      prefetch_interval: {
+        kind: integer({ min: 0 }),
+        default: '0',
+        help: 'Seconds between two looks of the server into the queue; 0: only afterimage-cache-prefetcher and PUT /v2/cache fetch',
+      },
+      prune_interval: {
+        kind: integer({ min: 0 }),
+        default: '0',
+        help: 'Seconds between two prunes by the server; 0: only afterimage-cache-pruner and POST /v2/cache/prune do',
+      },
+      verify_interval: {
+        kind: integer({ min: 0 }),
+        default: '0',
+        help: 'Seconds within which the server reads and proves every cached image again; 0: never',
+      },
+      verify_rate: {
+        kind: size,
+        default: '100M',
+        help: 'Bytes per second at which it reads for that at most',
+      },
     },
   },
   management: {
     ours: true,
-    help: "The operator's listener: /metrics",
+    help: "Managing the cache, and the operator's listener: /metrics, /api/v1",
     options: {
+      auth: {
+        kind: choice('keystone', 'none', 'disabled'),
+        default: {
+          text: '`keystone` if `[keystone] auth_url` is set; else `none` if both listeners are on loopback addresses; else `disabled`',
+          from: managementAuth,
+        },
+        help: 'Who may manage the cache: who has an admin role by the word of Keystone, everybody, or nobody (404)',
+      },
+      admin_roles: { kind: list, default: 'admin', help: 'Roles of which one is needed to manage the cache' },
+      cached_images_api: {
+        kind: boolean,
+        default: 'true',
+        help: 'Answer the old endpoints too: /v2/cached_images and /v2/queued_images',
+      },
       bind_host: { kind: host, default: '127.0.0.1', help: "Address on which the operator's listener listens" },
       bind_port: { kind: port, default: '9293', help: "Port on which the operator's listener listens" },
     },

@@ -71,7 +71,7 @@ const cases: readonly [text: string, options: Partial<LoadOptions>, message: str
   [
     '[cache]\nconstructor = 1',
     {},
-    '[cache] constructor from x.conf:2: unknown option; there are limit, min_free_space, hold_back, range_miss, max_fills',
+    '[cache] constructor from x.conf:2: unknown option; there are limit, min_free_space, hold_back, range_miss, max_fills, prefetch_concurrency, prefetch_interval, prune_interval, verify_interval, verify_rate',
   ],
   [
     '',

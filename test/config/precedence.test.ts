@@ -37,8 +37,19 @@ test('nothing given: the defaults of a checkout', () => {
     holdBack: true,
     rangeMiss: 'pass',
     maxFills: 16,
+    prefetchConcurrency: 4,
+    prefetchInterval: 0,
+    pruneInterval: 0,
+    verifyInterval: 0,
+    verifyRate: 100 * 1024 ** 2,
   })
-  assert.deepEqual(config.management, { bindHost: '127.0.0.1', bindPort: 9293 })
+  assert.deepEqual(config.management, {
+    auth: 'none',
+    adminRoles: ['admin'],
+    cachedImagesApi: true,
+    bindHost: '127.0.0.1',
+    bindPort: 9293,
+  })
 })
 
 test('installed: the paths of a service', (t) => {

@@ -1,0 +1,70 @@
+import { mkdir } from 'node:fs/promises'
+import type { Driver } from '../drivers/driver.ts'
+import { openDriver } from '../drivers/index.ts'
+import { ImageCache } from './cache/cache.ts'
+import type { CacheEvents } from './cache/events.ts'
+import { type Files, openFiles } from './cache/files.ts'
+import { type Layout, openLayout } from './cache/layout.ts'
+import type { LoadedConfig } from './config/load-config.ts'
+import { reportCacheEvents } from './events/cache-events.ts'
+import type { Log } from './events/log.ts'
+import { createMetrics, type Metrics } from './events/metrics.ts'
+import { ownCaller } from './identity/own-caller.ts'
+import { openOrigin } from './origin/open-origin.ts'
+import type { Caller, Origin } from './origin/origin.ts'
+
+/** The image cache on its directory, and what it is made of. Disposing ends fills (they stay resumable) and closes all. */
+export interface OpenedCache extends AsyncDisposable {
+  readonly origin: Origin
+  readonly layout: Layout
+  readonly files: Files
+  readonly driver: Driver
+  readonly cache: ImageCache
+  readonly events: CacheEvents
+  readonly metrics: Metrics
+  ownCaller(): Promise<Caller | undefined>
+}
+
+/** For every program that works on the cache; safe beside others on the same directory. */
+export async function openCache({ config, isDefault }: LoadedConfig, log: Log): Promise<OpenedCache> {
+  const { imageCacheDir, imageCacheDriver, imageCacheSqliteDb, imageCacheMaxSize } = config.default
+  await using opened = new AsyncDisposableStack()
+  const origin = opened.use(
+    await openOrigin(config, { isDefaultPath: isDefault('origin', 'path'), onWarning: (message) => log.warn(message) }),
+  )
+  await mkdir(imageCacheDir, { recursive: true, mode: 0o750 })
+  const layout = await openLayout(imageCacheDir)
+  const driver = opened.use(await openDriver(imageCacheDriver, { dir: imageCacheDir, sqliteDb: imageCacheSqliteDb }))
+
+  let metrics: Metrics
+  const events = reportCacheEvents(log, () => metrics)
+  const own = ownCaller(config)
+  const cache = opened.use(
+    new ImageCache({
+      layout,
+      driver,
+      origin,
+      events,
+      limit: config.cache.limit,
+      maxSize: imageCacheMaxSize,
+      minFreeSpace: config.cache.minFreeSpace,
+      holdBack: config.cache.holdBack,
+      maxFills: config.cache.maxFills,
+      followIdleMs: config.origin.idleTimeout * 1000,
+      ownCaller: own,
+    }),
+  )
+  metrics = createMetrics({ totals: () => driver.totals(), fills: () => cache.fills().length })
+  const whole = opened.move()
+  return {
+    origin,
+    layout,
+    files: openFiles(layout),
+    driver,
+    cache,
+    events,
+    metrics,
+    ownCaller: own,
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+  }
+}
