@@ -63,6 +63,12 @@ export interface Driver extends AsyncDisposable {
    */
   list(signal?: AbortSignal): AsyncIterable<ImageEntry>
 
+  /**
+   * Every image, by id (code units in ascending order). As `list` otherwise: in pages, so that memory stays flat
+   * however many there are, none given twice, ended by its signal.
+   */
+  byId(signal?: AbortSignal): AsyncIterable<ImageEntry>
+
   totals(): Promise<Totals>
 
   /**
@@ -78,6 +84,13 @@ export interface Driver extends AsyncDisposable {
    * xattr: those of the file in the image's place, so prepared ones are found from the rename on.
    */
   factsOf(id: string): Promise<Facts | undefined>
+
+  /**
+   * Puts `facts` in the place of `known`, for a file that was proven where it lies: nothing else of the entry changes.
+   * False, and nothing is changed, when the image has gone or other facts than `known` are kept for it by now: it was
+   * committed anew meanwhile, and what was found out is about an older file.
+   */
+  replaceFacts(id: string, known: Facts | undefined, facts: Facts): Promise<boolean>
 
   /** Records bytes already renamed into place. The same id again replaces the entry. */
   admit(entry: NewEntry): Promise<void>

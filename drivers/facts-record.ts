@@ -19,6 +19,14 @@ export function decodeFacts(text: string | null | undefined): Facts | undefined 
   return { inode, size, modifiedAt, md5, hashAlgo, hashValue, verifiedAt }
 }
 
+/** Whether both say the same, or neither says anything. */
+export const sameFacts = (a: Facts | undefined, b: Facts | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : compared.every((name) => a[name] === b[name])
+
+const compared = ['inode', 'size', 'modifiedAt', 'md5', 'hashAlgo', 'hashValue', 'verifiedAt'] as const satisfies Array<
+  keyof Facts
+>
+
 function parsed(text: string | null | undefined): Partial<Record<string, unknown>> | undefined {
   if (!text) return undefined
   try {

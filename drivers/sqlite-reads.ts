@@ -30,6 +30,10 @@ export function readsOf(db: Database.Database) {
   const first = db.prepare<[], Row>(`${columns} ORDER BY c.last_accessed, c.image_id LIMIT ${pageRows}`)
   const next = db.prepare<Cursor, Row>(`${columns}
     WHERE (c.last_accessed, c.image_id) > (@accessed, @id) ORDER BY c.last_accessed, c.image_id LIMIT ${pageRows}`)
+  const firstById = db.prepare<[], Row>(`${columns} ORDER BY c.image_id LIMIT ${pageRows}`)
+  const nextById = db.prepare<[id: string], Row>(
+    `${columns} WHERE c.image_id > ? ORDER BY c.image_id LIMIT ${pageRows}`,
+  )
   const facts = db.prepare<[id: string], string | null>('SELECT facts FROM afterimage_facts WHERE image_id = ?').pluck()
   const sums = db.prepare<[], Totals>('SELECT COUNT(*) AS count, COALESCE(SUM(size), 0) AS size FROM cached_images')
 
@@ -44,6 +48,11 @@ export function readsOf(db: Database.Database) {
       const rows = after === undefined ? first.all() : next.all(after)
       const last = rows.length === pageRows ? rows.at(-1) : undefined
       return { entries: rows.map(entryOf), next: last && { accessed: last.accessed, id: last.id } }
+    },
+
+    /** Those behind this id, in the order of ids; fewer than a page only at the end. */
+    pageById(after: string | undefined): ImageEntry[] {
+      return (after === undefined ? firstById.all() : nextById.all(after)).map(entryOf)
     },
 
     facts: (id: string): Facts | undefined => decodeFacts(facts.get(id)),

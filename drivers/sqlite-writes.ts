@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
-import type { NewEntry } from './driver.ts'
-import { encodeFacts } from './facts-record.ts'
+import type { Facts, NewEntry } from './driver.ts'
+import { decodeFacts, encodeFacts, sameFacts } from './facts-record.ts'
 
 /**
  * Every change of the database, for the one thread that writes. Each is one step of that thread's transaction. Times
@@ -10,6 +10,11 @@ export function writesOf(db: Database.Database) {
   const setFacts = db.prepare<[id: string, facts: string]>(`
     INSERT INTO afterimage_facts (image_id, facts) VALUES (?, ?)
     ON CONFLICT (image_id) DO UPDATE SET facts = excluded.facts`)
+
+  const factsOf = db
+    .prepare<[id: string], string | null>(`
+      SELECT f.facts FROM cached_images LEFT JOIN afterimage_facts AS f USING (image_id) WHERE image_id = ?`)
+    .pluck()
 
   const setEntry = db.prepare<[id: string, accessed: number, modified: number, size: number, hits: number]>(`
     INSERT INTO cached_images (image_id, last_accessed, last_modified, size, hits) VALUES (?, ?, ?, ?, ?)
@@ -34,6 +39,14 @@ export function writesOf(db: Database.Database) {
   return {
     prepare(id: string, facts: string): void {
       setFacts.run(id, facts)
+    },
+
+    replaceFacts(id: string, known: Facts | undefined, facts: Facts): boolean {
+      const text = factsOf.get(id)
+      // undefined: there is no such image; null: there are no facts about it.
+      if (text === undefined || !sameFacts(decodeFacts(text), known)) return false
+      setFacts.run(id, encodeFacts(facts))
+      return true
     },
 
     admit(id: string, { size, modifiedAt, facts, hits = 0, accessedAt = Date.now(), pinned = false }: NewEntry): void {

@@ -78,6 +78,20 @@ class SqliteDriver implements Driver {
     } while (cursor !== undefined)
   }
 
+  async *byId(signal?: AbortSignal): AsyncIterable<ImageEntry> {
+    let last: string | undefined
+    do {
+      signal?.throwIfAborted()
+      const entries = await this.#read('byId', (reads) => reads.pageById(last))
+      for (const entry of entries) {
+        signal?.throwIfAborted()
+        yield entry
+      }
+      last = entries.at(-1)?.id
+      await turn()
+    } while (last !== undefined)
+  }
+
   totals() {
     return this.#read('totals', (reads) => reads.totals())
   }
@@ -88,6 +102,10 @@ class SqliteDriver implements Driver {
 
   factsOf(id: string): Promise<Facts | undefined> {
     return this.#read(`factsOf ${id}`, (reads) => reads.facts(id))
+  }
+
+  replaceFacts(id: string, known: Facts | undefined, facts: Facts): Promise<boolean> {
+    return this.#writer.ask('replaceFacts', id, known, facts)
   }
 
   admit(entry: NewEntry): Promise<void> {

@@ -2,6 +2,7 @@ import { opendir } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Totals } from './driver.ts'
 import { statsOf } from './xattr-file.ts'
+import { couldBeImage } from './xattr-names.ts'
 import { accessedAt } from './xattr-times.ts'
 
 /** Files looked at between two looks for other calls. */
@@ -19,6 +20,13 @@ export function wholeOf(dir: string) {
       return seen.sort((a, b) => a.accessedAt - b.accessedAt || (a.id < b.id ? -1 : 1)).map(({ id }) => id)
     },
 
+    /** Names that can be images, in order; nothing is known of their files yet. */
+    async names(): Promise<string[]> {
+      const names: string[] = []
+      for await (const name of couldBeImages(dir)) names.push(name)
+      return names.sort()
+    },
+
     async totals(): Promise<Totals> {
       let count = 0
       let sum = 0
@@ -32,10 +40,16 @@ export function wholeOf(dir: string) {
 }
 
 async function* images(dir: string): AsyncGenerator<Seen> {
-  let looked = 0
-  for await (const { name } of await opendir(dir, { bufferSize: stretch })) {
+  for await (const name of couldBeImages(dir)) {
     const stats = statsOf(dir, name)
     if (stats !== undefined) yield { id: name, size: stats.size, accessedAt: accessedAt(stats) }
+  }
+}
+
+async function* couldBeImages(dir: string): AsyncGenerator<string> {
+  let looked = 0
+  for await (const { name } of await opendir(dir, { bufferSize: stretch })) {
+    if (couldBeImage(name)) yield name
     if (++looked % stretch === 0) await turn()
   }
 }

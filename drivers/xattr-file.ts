@@ -1,7 +1,7 @@
 import { lstatSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { Facts, ImageEntry, NewEntry } from './driver.ts'
-import { decodeFacts, encodeFacts } from './facts-record.ts'
+import { decodeFacts, encodeFacts, sameFacts } from './facts-record.ts'
 import { codeOf } from './thread-call.ts'
 import {
   factsAttribute,
@@ -59,6 +59,16 @@ export function filesIn(dir: string, lock: ReturnType<typeof openLock>) {
         writeAttribute(path, factsAttribute, encodeFacts(facts))
         if (readAttribute(path, hitsAttribute) === undefined) writeAttribute(path, hitsAttribute, '0')
       })
+    },
+
+    replaceFacts(id: string, known: Facts | undefined, facts: Facts): boolean {
+      const done = change(id, (path, stats) => {
+        if (stats.ino !== facts.inode) return false
+        if (!sameFacts(decodeFacts(readAttribute(path, factsAttribute)), known)) return false
+        writeAttribute(path, factsAttribute, encodeFacts(facts))
+        return true
+      })
+      return done ?? false
     },
 
     admit(id: string, entry: NewEntry): void {

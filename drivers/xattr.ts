@@ -27,9 +27,17 @@ class XattrDriver implements Driver {
     return this.#thread.ask('get', id)
   }
 
-  async *list(signal?: AbortSignal): AsyncIterable<ImageEntry> {
+  list(signal?: AbortSignal): AsyncIterable<ImageEntry> {
+    return this.#inPages('byAccess', signal)
+  }
+
+  byId(signal?: AbortSignal): AsyncIterable<ImageEntry> {
+    return this.#inPages('names', signal)
+  }
+
+  async *#inPages(order: 'byAccess' | 'names', signal: AbortSignal | undefined): AsyncIterable<ImageEntry> {
     signal?.throwIfAborted()
-    const ids = await this.#thread.ask('byAccess')
+    const ids = await this.#thread.ask(order)
     for (let start = 0; start < ids.length; start += pageImages) {
       signal?.throwIfAborted()
       for (const entry of await this.#thread.ask('entries', ids.slice(start, start + pageImages))) {
@@ -50,6 +58,10 @@ class XattrDriver implements Driver {
   /** Facts of the file in the image's place: those prepared for another count once that one has been renamed there. */
   factsOf(id: string): Promise<Facts | undefined> {
     return this.#thread.ask('factsOf', id)
+  }
+
+  replaceFacts(id: string, known: Facts | undefined, facts: Facts): Promise<boolean> {
+    return this.#thread.ask('replaceFacts', id, known, facts)
   }
 
   admit(entry: NewEntry): Promise<void> {

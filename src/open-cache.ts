@@ -10,6 +10,7 @@ import { reportCacheEvents } from './events/cache-events.ts'
 import type { Log } from './events/log.ts'
 import { createMetrics, type Metrics } from './events/metrics.ts'
 import { ownCaller } from './identity/own-caller.ts'
+import { openQueue, type Queue } from './management/queue.ts'
 import { openOrigin } from './origin/open-origin.ts'
 import type { Caller, Origin } from './origin/origin.ts'
 
@@ -20,6 +21,7 @@ export interface OpenedCache extends AsyncDisposable {
   readonly files: Files
   readonly driver: Driver
   readonly cache: ImageCache
+  readonly queue: Queue
   readonly events: CacheEvents
   readonly metrics: Metrics
   ownCaller(): Promise<Caller | undefined>
@@ -54,7 +56,12 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
       ownCaller: own,
     }),
   )
-  metrics = createMetrics({ totals: () => driver.totals(), fills: () => cache.fills().length })
+  const queue = openQueue(layout)
+  metrics = createMetrics({
+    totals: () => driver.totals(),
+    fills: () => cache.fills().length,
+    queued: () => queue.count(),
+  })
   const whole = opened.move()
   return {
     origin,
@@ -62,6 +69,7 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
     files: openFiles(layout),
     driver,
     cache,
+    queue,
     events,
     metrics,
     ownCaller: own,

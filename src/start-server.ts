@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { createApp } from '../middleware/app.ts'
-import { createOperatorApp } from '../middleware/operator-app.ts'
+import { createControlApp, createOperatorApp } from '../middleware/operator-app.ts'
 import { reconcile } from './cache/reconcile.ts'
 import type { LoadedConfig } from './config/load-config.ts'
 import { countPermission, reportDownload } from './events/download-log.ts'
@@ -9,6 +9,8 @@ import { type Listener, listen } from './http/listener.ts'
 import { readPseudonym } from './http/pseudonym.ts'
 import { openCache } from './open-cache.ts'
 import { Permissions } from './origin/permissions.ts'
+import { startControlSocket } from './start-control-socket.ts'
+import { startManagement } from './start-management.ts'
 
 export interface RunningServer {
   /** Where it listens: `http://host:port`. */
@@ -26,38 +28,53 @@ export async function startServer(loaded: LoadedConfig): Promise<RunningServer> 
   const { imageCacheDir } = config.default
 
   await using opened = new AsyncDisposableStack()
-  const { origin, layout, files, driver, cache, events, metrics } = opened.use(await openCache(loaded, log))
-  const reconciled = await reconcile({ layout, files, driver, events })
+  const tools = opened.use(await openCache(loaded, log))
+  const { origin, layout, files, driver, cache, events, metrics } = tools
+  const reconciled = await reconcile({ layout, files, driver, space: cache.space, events })
+
+  const { management, prefetcher, access } = opened.use(await startManagement(tools, config))
+  const idleTimeoutMs = config.origin.idleTimeout * 1000
+  const onError = (error: unknown) => events.fault('answering a request', undefined, error)
+  const managing = { access, tools: { management, prefetcher, origin, idleTimeoutMs, onFault: onError } }
+  const pseudonym = await readPseudonym(join(imageCacheDir, '.afterimage', 'via'))
 
   const permissions = new Permissions(origin, config.authorization.ttl * 1000)
   const app = createApp({
-    pseudonym: await readPseudonym(join(imageCacheDir, '.afterimage', 'via')),
+    pseudonym,
+    management: { ...managing, cachedImagesApi: config.management.cachedImagesApi },
     download: {
       cache,
       origin,
       permissions,
       rangeMiss: config.cache.rangeMiss,
-      idleTimeoutMs: config.origin.idleTimeout * 1000,
+      idleTimeoutMs,
       report: (report) => reportDownload(log, metrics, report),
       onFault: (error, image) => events.fault('answering a download', image, error),
       onPermission: (answer) => countPermission(metrics, answer),
     },
     passThrough: {
       origin,
-      idleTimeoutMs: config.origin.idleTimeout * 1000,
+      idleTimeoutMs,
       onChange(id, deleted) {
         permissions.drop(id)
         if (deleted) cache.deleted(id).catch((error: unknown) => events.fault('evicting a deleted image', id, error))
       },
     },
-    onError: (error) => events.fault('answering a request', undefined, error),
+    onError,
   })
   const api = await listenOrExplain(app, { host: config.default.bindHost, port: config.default.bindPort })
   const graceMs = config.default.gracefulShutdownTimeout * 1000 || Number.POSITIVE_INFINITY
   opened.defer(() => api.close(graceMs))
   const { bindHost, bindPort } = config.management
-  const operator = await listenOrExplain(createOperatorApp(metrics), { host: bindHost, port: bindPort })
+  const operator = await listenOrExplain(createOperatorApp(metrics, { pseudonym, onError, ...managing }), {
+    host: bindHost,
+    port: bindPort,
+  })
   opened.defer(() => operator.close(1000))
+  const control = createControlApp({ pseudonym, onError, tools: managing.tools })
+  opened.use(await startControlSocket(control, imageCacheDir, log))
+  // Whoever follows a run of it learns at once that it ends.
+  opened.defer(() => prefetcher[Symbol.asyncDispose]())
 
   const url = `http://${api.host}:${api.port}`
   const operatorUrl = `http://${operator.host}:${operator.port}`

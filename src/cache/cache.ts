@@ -2,18 +2,19 @@ import type { Driver } from '../../drivers/driver.ts'
 import type { Caller, Origin } from '../origin/origin.ts'
 import { createBufferPool } from './buffer-pool.ts'
 import { openDigests } from './digest.ts'
+import { Doubts, fileKey } from './doubts.ts'
 import type { CacheEvents } from './events.ts'
+import { type Fetched, type FetchOptions, fetchImage } from './fetch.ts'
 import { openFileReader } from './file-reader.ts'
-import { openFiles } from './files.ts'
+import { type Committed, openFiles } from './files.ts'
 import type { Fill } from './fill.ts'
-import type { Following } from './following.ts'
 import { factsMatch, type Hit, openHit } from './hit.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
-import { type Led, lead } from './miss.ts'
-import type { NotCached } from './not-cached.ts'
+import { lead } from './miss.ts'
 import { keepSmallImages } from './small-images.ts'
 import { Space } from './space.ts'
+import type { Outcome, Turn } from './turn.ts'
 
 export type CacheOptions = Readonly<{
   layout: Layout
@@ -32,18 +33,6 @@ export type CacheOptions = Readonly<{
   inUseGrace?: number
 }>
 
-/** What those who wait behind the first one learn. */
-export type Outcome =
-  | Readonly<{ kind: 'following'; following: Following }>
-  | Readonly<{ kind: 'pass'; reason: NotCached }>
-  /** Nothing that holds for others: look again, and be the first yourself if need be. */
-  | Readonly<{ kind: 'again' }>
-
-/** The first for an image leads, with its own credentials; everybody else may join what comes of it. */
-export type Turn =
-  | Readonly<{ role: 'first'; led: Promise<Led | Readonly<{ kind: 'hit'; hit: Hit }>> }>
-  | Readonly<{ role: 'joined'; outcome: Promise<Outcome> }>
-
 type Flight = { outcome: Promise<Outcome>; fill: Fill | undefined; deleted: boolean }
 
 /** Images on local disk, committed or arriving. Who may read them is decided before it is asked. */
@@ -54,6 +43,9 @@ export class ImageCache implements AsyncDisposable {
   readonly #tools
   readonly #small = keepSmallImages()
   readonly #flights = new Map<string, Flight>()
+  /** Images that somebody fetches who is no reader, with how many do. */
+  readonly #wanted = new Map<string, number>()
+  readonly #doubts = new Doubts()
   readonly #suspects = new Map<string, Promise<void>>()
   #slots: number
   #closed = false
@@ -73,6 +65,7 @@ export class ImageCache implements AsyncDisposable {
       takeSlot: () => this.#takeSlot(),
       onFill: (fill: Fill) => this.#adopt(fill),
       onOrphaned: (fill: Fill) => this.#boundOrphans(fill),
+      keptOf: (id: string) => this.#doubts.keptOf(id),
     }
   }
 
@@ -87,9 +80,11 @@ export class ImageCache implements AsyncDisposable {
     try {
       // Facts are there before the entry is: for a moment after a commit, for longer after a crash.
       const facts = (await driver.get(id))?.facts ?? (await driver.factsOf(id))
-      if (facts !== undefined && factsMatch(facts, committed)) {
+      const isCondemned = (key: string) => this.#doubts.isCondemned(key)
+      if (facts !== undefined && factsMatch(facts, committed) && !isCondemned(fileKey(id, committed.stats))) {
         const touch = (touched: string) => this.#touch(touched)
-        return openHit({ fileReader: this.#tools.fileReader, small: this.#small, touch }, id, facts, committed)
+        const tools = { fileReader: this.#tools.fileReader, small: this.#small, touch, isCondemned }
+        return openHit(tools, id, facts, committed)
       }
     } catch (error) {
       events.fault('reading metadata', id, error)
@@ -122,14 +117,23 @@ export class ImageCache implements AsyncDisposable {
     return fill?.ended === false ? fill : undefined
   }
 
-  /** Fills an image that nobody waits for; what the upstream answers is nobody's to see. */
-  async fetch(id: string, caller: Caller): Promise<void> {
-    const turn = this.enter(id, caller)
-    if (turn.role === 'joined') return
-    const led = await turn.led
-    if (led.kind === 'hit') led.hit.close()
-    else if (led.kind === 'pass') led.download?.abort()
-    else if (led.kind === 'following') led.following.open(led.following.record.size, caller).close()
+  /**
+   * Has an image filled that no client asked for, and waits until it is committed, whoever fills it. What the upstream
+   * answers is nobody's to see but in the outcome. Never rejects.
+   */
+  async fetch(id: string, caller: Caller, options: FetchOptions = {}): Promise<Fetched> {
+    const { origin, events } = this.#options
+    const onFault = (error: unknown) => events.fault('ending a fill', id, error)
+    const tools = { origin, enter: (...asked: [string, Caller]) => this.enter(...asked), onFault }
+    if (options.wanted !== true) return fetchImage(tools, id, caller, options)
+    this.#wanted.set(id, (this.#wanted.get(id) ?? 0) + 1)
+    try {
+      return await fetchImage(tools, id, caller, options)
+    } finally {
+      const others = (this.#wanted.get(id) ?? 1) - 1
+      if (others > 0) this.#wanted.set(id, others)
+      else this.#wanted.delete(id)
+    }
   }
 
   /** The upstream granted the deletion of the image: it goes at once, and what is arriving of it is never committed. */
@@ -142,12 +146,37 @@ export class ImageCache implements AsyncDisposable {
       if (flight.fill !== undefined) this.#flights.delete(id)
       await flight.fill?.forbid()
     }
+    this.#doubts.drop(id)
     await this.space.evict(id, 'deleted', true)
   }
 
   /** The upstream holds other bytes under this id now: what we have is set aside, the next request fetches anew. */
   async outdated(id: string): Promise<void> {
+    this.#doubts.drop(id)
     await this.space.evict(id, 'changed', true)
+  }
+
+  /**
+   * The bytes of this committed file proved wrong: it goes to `invalid/`, and who is reading it in this process is cut
+   * off. Hits and pin are kept for the next file of the image. False when `<id>` is another file by now.
+   */
+  async condemn(id: string, { stats }: Pick<Committed, 'stats'>): Promise<boolean> {
+    const { driver, events } = this.#options
+    this.#doubts.condemn(fileKey(id, stats))
+    const known = await driver.get(id)
+    const size = await this.space.exclusively(() => this.#tools.files.setAside(id, stats.ino, () => driver.forget(id)))
+    if (size === undefined) return false
+    if (known !== undefined) this.#doubts.keep(id, known)
+    events.evicted(id, 'unverified', size)
+    return true
+  }
+
+  /**
+   * Somebody reads a committed file, under its shared lock, to prove it. `giveWay` makes him close it: it is called when
+   * a client wants the image and it cannot be served before it is proven. Gives how to say that he is done.
+   */
+  checking(id: string, giveWay: () => Promise<void>): () => void {
+    return this.#doubts.checking(id, giveWay)
   }
 
   /**
@@ -190,6 +219,7 @@ export class ImageCache implements AsyncDisposable {
         leave({ kind: 'again' })
         return { kind: 'hit', hit } as const
       }
+      await this.#doubts.clear(id)
       const led = await lead(this.#tools, id, caller)
       if (led.kind === 'following' && led.fill !== undefined) leave(led)
       else leave(led.kind === 'pass' ? led : { kind: 'again' })
@@ -220,6 +250,7 @@ export class ImageCache implements AsyncDisposable {
     const ended = async () => {
       const outcome = await fill.done
       if (this.#flights.get(fill.id) === flight) this.#flights.delete(fill.id)
+      if (outcome === 'committed') this.#doubts.drop(fill.id)
       // Deleted between the last look and the rename, or between the rename and the entry.
       const isGhost = outcome === 'committed' && flight.deleted
       if (isGhost && !(await this.space.evict(fill.id, 'deleted', true))) await driver.forget(fill.id)
@@ -229,7 +260,8 @@ export class ImageCache implements AsyncDisposable {
 
   /** A thousand aborted requests are no thousand downloads: only some fills go on that nobody waits for. */
   #boundOrphans(fill: Fill): void {
-    const orphans = this.fills().filter(({ readers }) => readers === 0)
+    if (this.#wanted.has(fill.id)) return
+    const orphans = this.fills().filter(({ id, readers }) => readers === 0 && !this.#wanted.has(id))
     if (orphans.length <= Math.max(1, Math.floor(this.#options.maxFills / 4))) return
     fill.stop().catch((error: unknown) => this.#options.events.fault('ending a fill', fill.id, error))
   }

@@ -1,5 +1,6 @@
 import { rm, utimes } from 'node:fs/promises'
 import type { Driver, Facts } from '../../drivers/driver.ts'
+import type { Kept } from './doubts.ts'
 import { isAbsent } from './error-code.ts'
 import type { Files, Owned } from './files.ts'
 import { removeFillRecord } from './fill-record.ts'
@@ -13,7 +14,7 @@ export type CommitOptions = Readonly<{
   size: number
   declared: Readonly<{ md5: string | undefined; hashAlgo: string | undefined; hashValue: string | undefined }>
   /** What an image that was cached before keeps when it was only proven again. */
-  kept?: Readonly<{ hits: number; accessedAt: number; pinned: boolean }> | undefined
+  kept?: Kept | undefined
 }>
 
 /**
@@ -49,6 +50,7 @@ export async function commit(options: CommitOptions): Promise<boolean> {
   await driver.admit({ id: owned.id, size, modifiedAt, facts, ...kept })
 
   await rm(layout.queued(owned.id), { force: true })
+  await rm(layout.queueNote(owned.id), { force: true })
   await removeFillRecord(layout, owned.id)
   return true
 }

@@ -2,11 +2,18 @@ import type { Stats } from 'node:fs'
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, rename, stat, unlink } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode, isAbsent } from './error-code.ts'
 import type { Layout } from './layout.ts'
 import { downgradeLock, tryLockExclusive, tryLockShared } from './lock.ts'
 
 const fileMode = 0o640
+
+/**
+ * Who removes an image may find, once it has the lock, that the image stays; who asks whether it is read has the lock
+ * for an instant. A reader waits that out: to take it for a miss would be a download.
+ */
+const looksAtLocked = 5
 
 /** A committed image, open for reading under a shared lock: no pruner of any process removes it before it is closed. */
 export type Committed = Readonly<{ handle: FileHandle; stats: Stats }>
@@ -18,6 +25,7 @@ export type Owned = Readonly<{ id: string; handle: FileHandle; inode: number; si
 export type Removal =
   | Readonly<{ kind: 'absent' }>
   | Readonly<{ kind: 'in-use' }>
+  | Readonly<{ kind: 'kept' }>
   | Readonly<{ kind: 'removed'; size: number }>
   | Readonly<{ kind: 'unlinked'; size: number; handle: FileHandle }>
 
@@ -42,9 +50,17 @@ export interface Files {
   demote(id: string): Promise<Owned | undefined>
   /**
    * Removes a committed file; one that is being read only if `evenIfRead`. `forget` runs before the file goes: run
-   * afterwards it could drop what is known about a new file that has been committed in between.
+   * afterwards it could drop what is known about a new file that has been committed in between. `mayGo` is asked
+   * before, when the lock is held: what it sees cannot be changed by whoever opens the image first.
    */
-  remove(id: string, evenIfRead: boolean, forget: () => Promise<void>): Promise<Removal>
+  remove(id: string, evenIfRead: boolean, forget: () => Promise<void>, mayGo?: () => Promise<boolean>): Promise<Removal>
+  /** Whether a committed file is being read. Locks it for an instant: where /proc/locks can be read, ask that. */
+  isInUse(id: string): Promise<boolean>
+  /**
+   * Moves this committed file into `invalid/`, replacing an older one; `forget` runs before, as in `remove`. Who is
+   * reading it keeps it open. Gives its size; undefined when `<id>` is another file by now, or is about to be.
+   */
+  setAside(id: string, inode: number, forget: () => Promise<void>): Promise<number | undefined>
   /** For another process's growing file: reading only, no lock. */
   openIncomplete(id: string): Promise<FileHandle | undefined>
   /** Whether `<id>` is this very file. */
@@ -80,6 +96,29 @@ export function openFiles(layout: Layout): Files {
     }
   }
 
+  async function lookForCommitted(id: string): Promise<Committed | 'locked' | undefined> {
+    const handle = await openUnnoticed(layout.committed(id))
+    if (handle === undefined) return undefined
+    let locked = false
+    try {
+      const stats = await handle.stat()
+      locked = !tryLockShared(handle.fd)
+      // No links left: evicted between our open and our lock.
+      if (!locked && stats.isFile() && (await handle.stat()).nlink > 0) return { handle, stats }
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+    await handle.close()
+    return locked ? 'locked' : undefined
+  }
+
+  const openForRemoval = (path: string) =>
+    open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
+      if (isAbsent(error)) return undefined
+      throw error
+    })
+
   const claim = (id: string) =>
     claimPath(id, layout.incomplete(id), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW)
 
@@ -87,18 +126,12 @@ export function openFiles(layout: Layout): Files {
 
   return {
     async openCommitted(id) {
-      const handle = await openUnnoticed(layout.committed(id))
-      if (handle === undefined) return undefined
-      try {
-        const stats = await handle.stat()
-        // No links left: evicted between our open and our lock.
-        if (stats.isFile() && tryLockShared(handle.fd) && (await handle.stat()).nlink > 0) return { handle, stats }
-      } catch (error) {
-        await handle.close()
-        throw error
+      for (let look = 1; ; look++) {
+        const found = await lookForCommitted(id)
+        if (found !== 'locked') return found
+        if (look === looksAtLocked) return undefined
+        await delay(1)
       }
-      await handle.close()
-      return undefined
     },
 
     claim,
@@ -150,12 +183,9 @@ export function openFiles(layout: Layout): Files {
       }
     },
 
-    async remove(id, evenIfRead, forget) {
+    async remove(id, evenIfRead, forget, mayGo = async () => true) {
       const path = layout.committed(id)
-      const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
-        if (isAbsent(error)) return undefined
-        throw error
-      })
+      const handle = await openForRemoval(path)
       if (handle === undefined) return { kind: 'absent' }
       let kept = false
       try {
@@ -164,6 +194,7 @@ export function openFiles(layout: Layout): Files {
         const mine = await handle.stat()
         const isNamed = async () => (await statOf(path))?.ino === mine.ino
         if (!(await isNamed())) return { kind: 'absent' }
+        if (!(await mayGo())) return { kind: 'kept' }
         await forget()
         if (!(await isNamed())) return { kind: 'absent' }
         await unlink(path)
@@ -171,6 +202,31 @@ export function openFiles(layout: Layout): Files {
         return alone ? { kind: 'removed', size: mine.size } : { kind: 'unlinked', size: mine.size, handle }
       } finally {
         if (!kept) await handle.close()
+      }
+    },
+
+    async isInUse(id) {
+      const handle = await openForRemoval(layout.committed(id))
+      if (handle === undefined) return false
+      try {
+        return !tryLockExclusive(handle.fd)
+      } finally {
+        await handle.close()
+      }
+    },
+
+    async setAside(id, inode, forget) {
+      // Whoever commits owns this place: until it is given back `<id>` can go, but not become another file.
+      const place = await claim(id)
+      if (place === undefined) return undefined
+      try {
+        const named = await statOf(layout.committed(id))
+        if (named?.ino !== inode) return undefined
+        await forget()
+        return (await unlessAbsent(rename(layout.committed(id), layout.invalid(id)))) ? named.size : undefined
+      } finally {
+        if (place.size === 0) await unlessAbsent(unlink(layout.incomplete(id)))
+        await place.handle.close()
       }
     },
 

@@ -2,6 +2,7 @@ import type { Driver } from '../../drivers/driver.ts'
 import type { Caller, Download, ImageRecord, Origin } from '../origin/origin.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { Digests } from './digest.ts'
+import type { Kept } from './doubts.ts'
 import type { CacheEvents } from './events.ts'
 import type { FileReader } from './file-reader.ts'
 import type { Files, Owned } from './files.ts'
@@ -35,5 +36,5 @@ export type FillStart = Readonly<{
   download: Download | undefined
   /** Whose request began it; undefined for one of our own. */
   caller: Caller | undefined
-  kept?: Readonly<{ hits: number; accessedAt: number; pinned: boolean }> | undefined
+  kept?: Kept | undefined
 }>

@@ -44,6 +44,7 @@ export class Fill implements Following {
   #wasOpened = false
   #proven = false
   #writeError: unknown
+  #failure: unknown
   #hashable = 0
   #synced = 0
   #syncing: Promise<void> | undefined
@@ -114,6 +115,11 @@ export class Fill implements Following {
     return this.#ended || this.#growing.failed
   }
 
+  /** Why it was not committed, once it has ended; undefined when that was nobody's fault. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
   open(end: number, caller: Caller): ImageReader {
     const reader = this.#growing.reader(end, () => {
       this.#readers.delete(reader)
@@ -150,7 +156,6 @@ export class Fill implements Following {
 
   async #run(expected: string | undefined): Promise<FillOutcome> {
     let outcome: FillOutcome
-    let failure: unknown
     try {
       await this.#reception.run(this.#start.download)
       await this.#growing.flushed()
@@ -160,9 +165,10 @@ export class Fill implements Following {
       this.#growing.prove()
       outcome = (await this.#commit()) ? 'committed' : 'deleted'
     } catch (error) {
-      failure = this.#writeError ?? error
+      this.#failure = this.#writeError ?? error
       outcome = this.#outcomeOf(error)
     }
+    const failure = this.#failure
     await this.#finish(outcome, failure)
     this.#tools.events.fillEnded(this.id, {
       outcome,

@@ -23,6 +23,18 @@ export type ForeignTools = Readonly<{
   idleMs: number
 }>
 
+/** How often somebody looks who only waits for its end. */
+const endPollMs = 100
+
+/** A fill of another process. `open` or `committed` is called, once: it lets go of the file. */
+export interface ForeignFill extends Following {
+  /**
+   * Resolves with true when the image has been committed, with false when its process is gone or gave it up. Rejects
+   * when there was no progress for `idleMs`, and when the signal is aborted.
+   */
+  committed(signal: AbortSignal): Promise<boolean>
+}
+
 /**
  * Follows an image that another process is filling, instead of downloading it again. undefined when there is none (any
  * more), or what is being filled is not the image that `record` describes.
@@ -31,7 +43,7 @@ export async function followForeign(
   tools: ForeignTools,
   id: string,
   record: ImageRecord & { size: number },
-): Promise<Following | undefined> {
+): Promise<ForeignFill | undefined> {
   const handle = await tools.files.openIncomplete(id)
   if (handle === undefined) return undefined
   const [{ ino }, filling] = await Promise.all([handle.stat(), readFillRecord(tools.layout, id)]).catch(
@@ -52,12 +64,48 @@ export async function followForeign(
     return undefined
   }
   const file = shareFile(handle)
+  let received = filling?.progress.watermark ?? 0
   return {
     record,
-    received: filling?.progress.watermark ?? 0,
+    get received() {
+      return received
+    },
     proven: false,
     ended: false,
     open: (end: number, _caller: Caller) => foreignReader(tools, id, file, facts, end),
+    committed: (signal) =>
+      whenCommitted(tools, id, file, ino, signal, async () => {
+        const now = await readFillRecord(tools.layout, id)
+        if (now?.facts.inode === ino) received = Math.max(received, now.progress.watermark)
+        return received
+      }),
+  }
+}
+
+async function whenCommitted(
+  { files, idleMs }: ForeignTools,
+  id: string,
+  file: SharedFile,
+  inode: number,
+  signal: AbortSignal,
+  look: () => Promise<number>,
+): Promise<boolean> {
+  try {
+    let seen = 0
+    let since = Date.now()
+    for (;;) {
+      if (await files.isCommitted(id, inode)) return true
+      if (tryLockShared(file.fd)) return await files.isCommitted(id, inode)
+      const received = await look()
+      if (received > seen) since = Date.now()
+      else if (Date.now() - since > idleMs) {
+        throw new Error(`another process fills the image, and made no progress for ${idleMs} ms`)
+      }
+      seen = received
+      await delay(endPollMs, undefined, { signal })
+    }
+  } finally {
+    file.drop()
   }
 }
 

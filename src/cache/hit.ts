@@ -1,4 +1,5 @@
 import type { Facts } from '../../drivers/driver.ts'
+import { fileKey } from './doubts.ts'
 import type { FileReader } from './file-reader.ts'
 import type { Committed } from './files.ts'
 import type { ImageReader } from './reader.ts'
@@ -18,10 +19,12 @@ export type HitTools = Readonly<{
   fileReader: FileReader
   small: SmallImages
   touch(id: string): void
+  /** Whether the file (see fileKey) has proved wrong since it was opened. */
+  isCondemned(key: string): boolean
 }>
 
 /** Whether the facts were established for this very file: Glance may have written another one meanwhile. */
-export const factsMatch = (facts: Facts | undefined, { stats }: Committed): boolean =>
+export const factsMatch = (facts: Facts | undefined, { stats }: Pick<Committed, 'stats'>): boolean =>
   facts !== undefined &&
   facts.inode === stats.ino &&
   facts.size === stats.size &&
@@ -30,6 +33,7 @@ export const factsMatch = (facts: Facts | undefined, { stats }: Committed): bool
 export function openHit(tools: HitTools, id: string, facts: Facts, { handle, stats }: Committed): Hit {
   const file = shareFile(handle)
   const key = imageKey(id, facts)
+  const mine = fileKey(id, stats)
   const { size } = stats
   let inMemory = tools.small.get(key)
   let open = true
@@ -61,6 +65,8 @@ export function openHit(tools: HitTools, id: string, facts: Facts, { handle, sta
     size,
     read(position, max) {
       if (!open) throw new ReadFailed('closed', 'the reader is closed')
+      // What was given out before may be wrong, so what comes now must not make it look complete.
+      if (tools.isCondemned(mine)) throw new ReadFailed('wrong', 'the cached image has proved wrong')
       if (inMemory === undefined) return fromDisk(position, max)
       return { bytes: inMemory.subarray(position, position + max), release: () => {} }
     },

@@ -12,14 +12,22 @@ export interface Layout {
   readonly invalidDir: string
   readonly queueDir: string
   readonly fillsDir: string
+  /** What more is known of queue entries; see management/queue.ts. */
+  readonly queueNotesDir: string
+  /** What is only ours. */
+  readonly ownDir: string
   /** Serialises summing, evicting and reserving among all processes. */
   readonly spaceLock: string
+  /** Held by the one server of the directory that verifies in the background. */
+  readonly scrubLock: string
   committed(id: string): string
   incomplete(id: string): string
   invalid(id: string): string
   queued(id: string): string
   /** What is being filled into `incomplete/<id>`: size, digests, watermark. See fill-record.ts. */
   fillRecord(id: string): string
+  /** Why `queue/<id>` is still there. */
+  queueNote(id: string): string
 }
 
 /** The last line of defence: whoever forgot to check an id does not get a path of it. */
@@ -37,14 +45,19 @@ export async function openLayout(dir: string): Promise<Layout> {
     invalidDir: join(dir, 'invalid'),
     queueDir: join(dir, 'queue'),
     fillsDir: join(ours, 'fills'),
+    queueNotesDir: join(ours, 'queue'),
+    ownDir: ours,
     spaceLock: join(ours, 'space.lock'),
+    scrubLock: join(ours, 'scrub.lock'),
     committed: (id: string) => join(dir, checked(id)),
     incomplete: (id: string) => join(layout.incompleteDir, checked(id)),
     invalid: (id: string) => join(layout.invalidDir, checked(id)),
     queued: (id: string) => join(layout.queueDir, checked(id)),
     fillRecord: (id: string) => join(layout.fillsDir, checked(id)),
+    queueNote: (id: string) => join(layout.queueNotesDir, checked(id)),
   }
-  for (const place of [dir, layout.incompleteDir, layout.invalidDir, layout.queueDir, layout.fillsDir]) {
+  const { incompleteDir, invalidDir, queueDir, fillsDir, queueNotesDir } = layout
+  for (const place of [dir, incompleteDir, invalidDir, queueDir, fillsDir, queueNotesDir]) {
     await mkdir(place, { recursive: true, mode: 0o750 })
   }
   // Made while there is room: a file system without a free inode must not keep anybody from asking for space.

@@ -1,10 +1,10 @@
 import type { Caller, Download, ImageRecord, Refusal } from '../origin/origin.ts'
 import { strongestProof } from './digest-name.ts'
+import type { Kept } from './doubts.ts'
 import { Fill } from './fill.ts'
 import { createFillRecord, readFillRecord, resumableAt } from './fill-record.ts'
 import type { FillStart, FillTools } from './fill-tools.ts'
-import type { Following } from './following.ts'
-import { followForeign } from './foreign-fill.ts'
+import { type ForeignFill, followForeign } from './foreign-fill.ts'
 import { NotCacheable, type NotCached } from './not-cached.ts'
 import { contradiction } from './receive.ts'
 import { UpstreamFailed } from './upstream-failed.ts'
@@ -12,9 +12,10 @@ import { UpstreamFailed } from './upstream-failed.ts'
 /** What the first of those who want an uncached image gets. */
 export type Led =
   /** It is arriving; `fill` when this process receives it. */
-  | Readonly<{ kind: 'following'; following: Following; fill: Fill | undefined }>
+  | Readonly<{ kind: 'following'; following: Fill; fill: Fill }>
+  | Readonly<{ kind: 'following'; following: ForeignFill; fill: undefined }>
   /** It will not be cached. `download` is the upstream's answer to this caller, when it is open already. */
-  | Readonly<{ kind: 'pass'; reason: NotCached; download: Download | undefined }>
+  | Readonly<{ kind: 'pass'; reason: NotCached; detail: string; download: Download | undefined }>
   /** The upstream's own answer to this caller. */
   | Readonly<{ kind: 'refused'; refusal: Refusal }>
 
@@ -26,6 +27,8 @@ export type MissTools = FillTools &
     takeSlot(): (() => void) | undefined
     onFill(fill: Fill): void
     onOrphaned(fill: Fill): void
+    /** What is kept of an image whose file was set aside. */
+    keptOf(id: string): Kept | undefined
   }>
 
 type SizedRecord = ImageRecord & { size: number }
@@ -126,7 +129,8 @@ async function begin(
     // Only an answer that is the whole image can be handed on as it is.
     const whole = download?.status === 200 ? download : undefined
     if (whole === undefined) download?.abort()
-    return { kind: 'pass', reason, download: whole }
+    const detail = error instanceof Error ? error.message : String(error)
+    return { kind: 'pass', reason, detail, download: whole }
   }
 }
 
@@ -144,7 +148,7 @@ async function startFill(tools: MissTools, start: FillStart): Promise<Fill> {
 /** Takes `incomplete/<id>` and records what it is to become. undefined: another process has it. */
 async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver: LeftOver | undefined) {
   const { files, layout, driver } = tools
-  const known = leftOver?.place === 'unproven' ? await driver.get(id) : undefined
+  const known = leftOver?.place === 'unproven' ? await driver.get(id) : tools.keptOf(id)
   const kept = known && { hits: known.hits, accessedAt: known.accessedAt, pinned: known.pinned }
   let owned = leftOver?.place === 'unproven' ? await files.demote(id) : await files.claim(id)
   if (owned === undefined) return undefined

@@ -76,11 +76,14 @@ export class Space {
     this.#inFlight.delete(id)
   }
 
-  /** Removes a committed image and what is known about it; false when it is in use or was gone. */
-  async evict(id: string, cause: EvictionCause, evenIfRead = false): Promise<boolean> {
+  /**
+   * Removes a committed image and what is known about it; false when it is in use, was gone, or `mayGo` kept it (see
+   * Files.remove).
+   */
+  async evict(id: string, cause: EvictionCause, evenIfRead = false, mayGo?: () => Promise<boolean>): Promise<boolean> {
     const { files, driver, events } = this.#options
-    const removal = await files.remove(id, evenIfRead, () => driver.forget(id))
-    if (removal.kind === 'in-use' || removal.kind === 'absent') return false
+    const removal = await files.remove(id, evenIfRead, () => driver.forget(id), mayGo)
+    if (removal.kind !== 'removed' && removal.kind !== 'unlinked') return false
     if (removal.kind === 'unlinked') {
       this.#unlinked.add(removal)
       this.#watchUnlinked()
@@ -213,12 +216,15 @@ export class Space {
 
   async #evictLeastRecent(fits: () => boolean, freed: (bytes: number) => void, evenIfRead: boolean): Promise<void> {
     const grace = this.#options.inUseGrace ?? 600_000
-    for await (const entry of this.#options.driver.list()) {
+    const { driver } = this.#options
+    for await (const entry of driver.list()) {
       if (fits()) return
       // What somebody else put into the directory is not ours to remove, even where a driver takes it for an image.
       if (!isImageId(entry.id)) continue
       if (entry.pinned || (evenIfRead && entry.accessedAt > Date.now() - grace)) continue
-      if (await this.evict(entry.id, 'space', evenIfRead)) freed(entry.size)
+      // Pinned since it was listed: it stays.
+      const mayGo = async () => (await driver.get(entry.id))?.pinned !== true
+      if (await this.evict(entry.id, 'space', evenIfRead, mayGo)) freed(entry.size)
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts'
 import { ConfigError, quoteValue } from './config-error.ts'
+import { isLoopback } from './loopback.ts'
 
 /** Where an option was given, `default` if nowhere. */
 type From = (group: string, name: string) => string
@@ -8,7 +9,7 @@ type From = (group: string, name: string) => string
 export function crossCheck(config: Config, from: From): string[] {
   checkCredentials(config, from)
   checkListeners(config, from)
-  return [...checkOrigin(config, from), ...checkWorkers(config, from)]
+  return [...checkOrigin(config, from), ...checkWorkers(config, from), ...checkManagement(config, from)]
 }
 
 function checkOrigin({ origin, default: main }: Config, from: From): string[] {
@@ -59,6 +60,18 @@ function checkListeners({ default: main, management }: Config, from: From): void
   throw new ConfigError(
     `[management] bind_port = "${management.bindPort}" from ${where}: expected another port than that of the image API (${other})`,
   )
+}
+
+function checkManagement({ default: main, management, keystone }: Config, from: From): string[] {
+  const where = from('management', 'auth')
+  if (management.auth === 'keystone' && keystone.authUrl === undefined) {
+    throw new ConfigError(
+      `[management] auth = "keystone" from ${where}: needs [keystone] auth_url, which tells who is an admin`,
+    )
+  }
+  const reachable = [main.bindHost, management.bindHost].find((address) => !isLoopback(address))
+  if (management.auth !== 'none' || reachable === undefined) return []
+  return [`${where}: [management] auth = none: whoever reaches ${reachable} may manage the cache`]
 }
 
 function checkWorkers({ default: { workers } }: Config, from: From): string[] {

@@ -21,6 +21,8 @@ export type LoadOptions = Readonly<{
   installed?: boolean
   /** Read when installed, if it is there and no configuration file or directory is named. */
   defaultFile?: string
+  /** How --help begins, flags of the program's own included; that of afterimage-api without it. Ends with a line break. */
+  usage?: string
 }>
 
 export type LoadedConfig = Readonly<{
@@ -54,7 +56,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
 function load(options: LoadOptions): LoadResult {
   const { argv, env, cwd, installed = !import.meta.url.endsWith('.ts') } = options
   const command = readArguments(argv)
-  if (command.action === 'help') return { kind: 'print', text: helpText() }
+  if (command.action === 'help') return { kind: 'print', text: helpText(options.usage) }
   if (command.action === 'version') return { kind: 'print', text: `afterimage ${programVersion()}\n` }
 
   const { defaultFile = '/etc/afterimage/afterimage.conf' } = options
@@ -76,12 +78,14 @@ function withDefaultFile({ files, dirs }: Arguments, defaultFile: string): reado
   return named || !isPresent(defaultFile) ? files : [defaultFile]
 }
 
-function helpText(): string {
-  return `Usage: afterimage-api [--config-file FILE]... [--config-dir DIR]... [--OPTION VALUE]...
+const serverUsage = `Usage: afterimage-api [--config-file FILE]... [--config-dir DIR]... [--OPTION VALUE]...
 
 Serves the image API from a local cache in front of Glance or of a directory of images.
 
-  --config-file FILE  read options from FILE; a later file wins over an earlier one
+`
+
+function helpText(usage = serverUsage): string {
+  return `${usage}  --config-file FILE  read options from FILE; a later file wins over an earlier one
   --config-dir DIR    read DIR's *.conf files in order, after the files
   --print-config      print every option, its value and where it comes from, and exit
   --version           print the version and exit

@@ -1,4 +1,5 @@
 import { boolean, choice, float, host, integer, type Kind, list, path, port, size, string, url } from './kinds.ts'
+import { isLoopback } from './loopback.ts'
 import { osloCacheOptions } from './oslo-cache-options.ts'
 
 /** A default that depends on the place or on another option; `text` says it in the documents. */
@@ -35,9 +36,7 @@ export type Group = Readonly<{
 function managementAuth({ textOf }: Situation): string {
   if (textOf('keystone', 'auth_url') !== '') return 'keystone'
   const hosts = [textOf('DEFAULT', 'bind_host') || '127.0.0.1', textOf('management', 'bind_host') || '127.0.0.1']
-  return hosts.every((address) => address === '::1' || address === 'localhost' || address.startsWith('127.'))
-    ? 'none'
-    : 'disabled'
+  return hosts.every(isLoopback) ? 'none' : 'disabled'
 }
 
 /**

@@ -20,9 +20,19 @@ export function reportCacheEvents(log: Log, metrics: () => Metrics): CacheEvents
       metrics().notCached.inc({ reason })
       log.warn({ image, reason, ...(error === undefined ? {} : { error }) }, 'not cached')
     },
+    verified(image, { outcome, ms, detail }) {
+      metrics().verifications.inc({ outcome })
+      const level = outcome === 'intact' ? 'info' : 'warn'
+      log[level]({ image, outcome, ms, ...(detail === undefined ? {} : { detail }) }, 'verified')
+    },
     evicted(image, cause, size) {
       metrics().evictions.inc({ cause })
       log.info({ image, cause, size }, 'evicted')
+    },
+    prefetched(image, { outcome, ...why }) {
+      metrics().prefetches.inc({ outcome })
+      const level = outcome === 'failed' || outcome === 'postponed' ? 'warn' : 'info'
+      log[level]({ image, outcome, ...why }, 'prefetch')
     },
     fault(what, image, error) {
       metrics().faults.inc({ what })

@@ -7,7 +7,9 @@ export type Result = 'hit' | 'miss' | 'joined' | 'pass'
 export type AuthorizationAnswer = 'granted' | '401' | '403' | '404' | 'other' | 'unavailable'
 
 /** Prometheus metrics of one server. Names are part of the interface: dashboards and alerts rely on them. */
-export function createMetrics(read: Readonly<{ totals(): Promise<{ count: number; size: number }>; fills(): number }>) {
+export function createMetrics(
+  read: Readonly<{ totals(): Promise<{ count: number; size: number }>; fills(): number; queued(): Promise<number> }>,
+) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -24,6 +26,7 @@ export function createMetrics(read: Readonly<{ totals(): Promise<{ count: number
   })
   const images = new Gauge({ name: 'afterimage_cached_images', help: 'Images in the cache', registers })
   const bytes = new Gauge({ name: 'afterimage_cached_bytes', help: 'Bytes of images in the cache', registers })
+  const queued = new Gauge({ name: 'afterimage_queued_images', help: 'Images that wait to be prefetched', registers })
 
   return {
     downloads: counter('afterimage_downloads_total', 'Downloads answered, by where the bytes came from', ['result']),
@@ -32,13 +35,16 @@ export function createMetrics(read: Readonly<{ totals(): Promise<{ count: number
     fills: counter('afterimage_fills_total', 'Fills that ended', ['outcome']),
     resumes: counter('afterimage_fill_resumes_total', 'Times that a fill went on after the upstream broke', []),
     notCached: counter('afterimage_not_cached_total', 'Downloads passed through without being cached', ['reason']),
+    verifications: counter('afterimage_verifications_total', 'Cached images that were proven again', ['outcome']),
     evictions: counter('afterimage_evictions_total', 'Images that left the cache', ['cause']),
     authorizations: counter('afterimage_authorizations_total', "The upstream's answers to who may read", ['answer']),
+    prefetches: counter('afterimage_prefetches_total', 'Attempts to prefetch queued images that ended', ['outcome']),
     faults: counter('afterimage_faults_total', 'Failures of our own that were worked around', ['what']),
     contentType: registry.contentType,
     /** The exposition text; the totals are asked only here. */
     async render(): Promise<string> {
       const totals = await read.totals()
+      queued.set(await read.queued())
       images.set(totals.count)
       bytes.set(totals.size)
       return registry.metrics()

@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ImageCache, Outcome } from '../cache/cache.ts'
+import type { ImageCache } from '../cache/cache.ts'
 import type { Following } from '../cache/following.ts'
 import type { Hit } from '../cache/hit.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { NotCached } from '../cache/not-cached.ts'
+import type { Outcome } from '../cache/turn.ts'
 import { UpstreamFailed } from '../cache/upstream-failed.ts'
 import type { Caller, HeaderList, Identity, Origin, Refusal } from '../origin/origin.ts'
 import { OriginError } from '../origin/origin.ts'
 import type { Permission, Permissions } from '../origin/permissions.ts'
 import { evaluateIfRange } from './conditional.ts'
+import { fillBeside } from './fill-beside.ts'
 import type { DownloadPath } from './image-paths.ts'
 import { type CacheStatus, cacheStatus, entityTag, type Source } from './image-response.ts'
+import { originFailure } from './origin-failure.ts'
 import { passOn } from './pass-on.ts'
 import { answerPlainly } from './plain-answer.ts'
 import { isSeveralRanges, parseRange } from './ranges.ts'
@@ -175,7 +178,7 @@ export class DownloadExchange {
         return answer.kind === 'refusal' ? this.#refuse(answer) : this.#follow(fill, answer.identity)
       }
     }
-    if (rangeMiss === 'fill') cache.fetch(id, caller).catch((error: unknown) => this.#tools.onFault(error, id))
+    if (rangeMiss === 'fill') void fillBeside(cache, id, caller, this.#tools.onFault)
     await this.#passRelay('range')
     return true
   }
@@ -287,9 +290,7 @@ function differs(said: Identity, known: Identity): boolean {
 const isUpstreamFault = (error: unknown): boolean => error instanceof OriginError || error instanceof UpstreamFailed
 
 function explain(error: unknown): [status: number, explanation: string] {
-  if (error instanceof OriginError && error.reason === 'timeout')
-    return [504, 'The image store did not answer in time.']
-  if (error instanceof OriginError) return [502, 'The image store cannot be reached or broke off.']
+  if (error instanceof OriginError) return originFailure(error)
   if (error instanceof UpstreamFailed) return [502, `The image store contradicts itself: ${error.message}.`]
   return [500, 'The cache failed; its log says why.']
 }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -18,12 +18,26 @@ export interface Listener {
 /** Every open connection, with the number of its requests that are not answered yet. */
 type Connections = Map<Socket, number>
 
+// biome-ignore lint/suspicious/noExplicitAny: apps differ in the variables of their contexts only
+type App = Hono<any>
+
 /** Serves a Hono app over HTTP/1.1. Rejects when the address cannot be had. */
-export async function listen(
-  // biome-ignore lint/suspicious/noExplicitAny: apps differ in the variables of their contexts only
-  app: Hono<any>,
-  address: Readonly<{ host: string; port: number }>,
-): Promise<Listener> {
+export async function listen(app: App, address: Readonly<{ host: string; port: number }>): Promise<Listener> {
+  const { server, close } = await bind(app, address)
+  const bound = server.address() as AddressInfo // listening on TCP: never a string or null
+  return { host: bound.address, port: bound.port, close }
+}
+
+/** The same on a Unix socket. Its file must not be there yet; it has gone when `close` has resolved. */
+export async function listenOnPath(app: App, path: string): Promise<Pick<Listener, 'close'>> {
+  const { close } = await bind(app, { path })
+  return { close }
+}
+
+async function bind(
+  app: App,
+  address: ListenOptions,
+): Promise<{ server: Server; close: (graceMs: number) => Promise<void> }> {
   const handle = getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
     overrideGlobalObjects: false,
     // Bodies are streamed to the upstream by us; what is not read ends with its connection.
@@ -56,13 +70,12 @@ export async function listen(
   server.on('checkContinue', handle)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(address.port, address.host, () => {
+    server.listen(address, () => {
       server.off('error', reject)
       resolve()
     })
   })
-  const bound = server.address() as AddressInfo // listening on TCP: never a string or null
-  return { host: bound.address, port: bound.port, close: (graceMs) => end(server, connections, graceMs) }
+  return { server, close: (graceMs) => end(server, connections, graceMs) }
 }
 
 async function end(server: Server, connections: Connections, graceMs: number): Promise<void> {
@@ -79,6 +92,13 @@ async function end(server: Server, connections: Connections, graceMs: number): P
     await Promise.race([closed, delay(50, undefined, { ref: false })])
   }
   // Not closeAllConnections: it closes in order, and what was cut off could look complete.
-  for (const socket of connections.keys()) socket.resetAndDestroy()
+  for (const socket of connections.keys()) {
+    try {
+      socket.resetAndDestroy()
+    } catch {
+      // Only TCP has resets.
+      socket.destroy()
+    }
+  }
   await closed
 }

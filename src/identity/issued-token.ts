@@ -1,5 +1,6 @@
 import type { HeaderList } from '../origin/origin.ts'
 import { valuesOf } from '../origin/upstream/hop-by-hop.ts'
+import { member, parsedJson } from './json-member.ts'
 
 /** A token as Keystone issued it, and how long it holds from its issue. */
 export type IssuedToken = Readonly<{ token: string; lifetimeMs: number }>
@@ -11,7 +12,7 @@ export function readIssuedToken(answer: Readonly<{ status: number; headers: Head
   if (answer.status !== 201) throw new Error(`status ${answer.status}${messageOf(answer.body)}`)
   const token = valuesOf(answer.headers, 'x-subject-token')[0]
   if (token === undefined || token === '') throw new Error('a 201 without X-Subject-Token')
-  const described = member(parsed(answer.body), 'token')
+  const described = member(parsedJson(answer.body), 'token')
   const [issued, expires] = ['issued_at', 'expires_at'].map((name) => Date.parse(String(member(described, name))))
   const lifetimeMs = (expires ?? Number.NaN) - (issued ?? Number.NaN)
   if (!(lifetimeMs > 0)) throw new Error('a token without issued_at and expires_at that follow each other')
@@ -20,19 +21,6 @@ export function readIssuedToken(answer: Readonly<{ status: number; headers: Head
 
 /** Keystone's own explanation, `{"error": {"message": …}}`, when there is one. */
 function messageOf(body: string): string {
-  const message = member(member(parsed(body), 'error'), 'message')
+  const message = member(member(parsedJson(body), 'error'), 'message')
   return typeof message === 'string' ? `: ${message.slice(0, 300)}` : ''
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    // Not JSON has no members: what is missed is named by whoever looks for it.
-    return undefined
-  }
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? new Map(Object.entries(value)).get(name) : undefined
 }

@@ -75,6 +75,9 @@ export interface Download {
   abort(): void
 }
 
+/** A short answer of the store in memory, whatever its status: at most 1 MiB of the body, `whole` when that is all. */
+export type ShortAnswer = Readonly<{ status: number; headers: HeaderList; body: Buffer; whole: boolean }>
+
 export type RangeWanted = Readonly<{ start: number; end: number | undefined }>
 
 /** What one relayed exchange came to, for the log and for what a successful change means to the cache. */
@@ -125,6 +128,9 @@ export interface Origin extends AsyncDisposable {
 
   /** True once this store has shown that it cannot do ranges (Ceph, Swift, S3 and HTTP stores of Glance). */
   lacksRanges(id: string): boolean
+
+  /** GETs a short document by a client's raw request target. */
+  read(target: string, caller: Caller, signal?: AbortSignal): Promise<ShortAnswer>
 
   /** Hands the client's request to the store as it is, and the answer back, streaming both ways. Never rejects. */
   relay(incoming: IncomingMessage, outgoing: ServerResponse, options: RelayOptions): Promise<Relayed>

@@ -5,6 +5,7 @@ import type { Facts } from '../../drivers/driver.ts'
 import { openFiles } from '../../src/cache/files.ts'
 import { openLayout } from '../../src/cache/layout.ts'
 import { reconcile } from '../../src/cache/reconcile.ts'
+import { Space } from '../../src/cache/space.ts'
 import { imageId } from '../support/image-id.ts'
 import { openMemoryDriver } from '../support/memory-driver.ts'
 import { recordEvents } from '../support/record-events.ts'
@@ -15,7 +16,8 @@ const id = imageId(1)
 async function setUp(t: TestContext) {
   const layout = await openLayout(await tempDir(t))
   const driver = await openMemoryDriver()
-  return { layout, files: openFiles(layout), driver, events: recordEvents() }
+  const tools = { layout, files: openFiles(layout), driver, events: recordEvents() }
+  return { ...tools, space: new Space({ ...tools, limit: 'soft', maxSize: 0, minFreeSpace: 0 }) }
 }
 
 describe('reconciling', () => {

@@ -54,7 +54,7 @@ async function hitOf(t: TestContext, bytes: Buffer, small: SmallImages) {
     hashAlgo: undefined,
     hashValue: undefined,
   }
-  const hit = openHit({ fileReader, small, touch: () => {} }, id, facts, committed)
+  const hit = openHit({ fileReader, small, touch: () => {}, isCondemned: () => false }, id, facts, committed)
   cleanup(t, () => hit.close())
   return hit
 }

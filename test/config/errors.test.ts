@@ -69,6 +69,11 @@ const cases: readonly [text: string, options: Partial<LoadOptions>, message: str
   ['[Origin]\nURL = http://x', {}, '[origin] URL from x.conf:2: unknown option; did you mean url?'],
   ['[authorization]\nsomething = 1', {}, '[authorization] something from x.conf:2: unknown option; there are ttl'],
   [
+    '[management]\nauth = keystone',
+    {},
+    '[management] auth = "keystone" from x.conf:2: needs [keystone] auth_url, which tells who is an admin',
+  ],
+  [
     '[cache]\nconstructor = 1',
     {},
     '[cache] constructor from x.conf:2: unknown option; there are limit, min_free_space, hold_back, range_miss, max_fills, prefetch_concurrency, prefetch_interval, prune_interval, verify_interval, verify_rate',
@@ -190,6 +195,12 @@ const warned: readonly [text: string, options: Partial<LoadOptions>, warnings: r
   ['[DEFAULT]\nworkers = 0\nbind_port = 0\n[management]\nbind_port = 0', {}, []],
   ['[DEFAULT]\nbind_host = ::1\nbind_port = 9293', {}, []],
   ['[keystone]\nauth_url = http://k', {}, []],
+  ['[DEFAULT]\nbind_host = 0.0.0.0', {}, []],
+  [
+    '[DEFAULT]\nbind_host = 0.0.0.0\n[management]\nauth = none',
+    {},
+    ['x.conf:4: [management] auth = none: whoever reaches 0.0.0.0 may manage the cache'],
+  ],
 ]
 
 for (const [text, options, warnings] of warned) {

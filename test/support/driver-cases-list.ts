@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import type { Case } from './driver-conformance.ts'
-import { commitImage, entriesOf, evictImage, listed, longAgo, type Scene } from './driver-scene.ts'
+import { collect, commitImage, entriesOf, evictImage, idsOf, listed, longAgo, type Scene } from './driver-scene.ts'
 
 /** More than one page of any driver. */
 const many = 270
 
-/** The list of all images. */
+/** Both lists of all images. */
 export function listCases(it: Case): void {
+  byIdCases(it)
+
   it('the list gives whole entries, least recently accessed first, ties by id', async (scene) => {
     const entries = [
       await commitImage(scene, 'c', { accessedAt: longAgo + 2000, pinned: true }),
@@ -84,6 +86,51 @@ export function listCases(it: Case): void {
     assert.deepEqual(await scene.driver.totals(), { count: 2, size: 15 })
     await evictImage(scene, 'a')
     assert.deepEqual(await scene.driver.totals(), { count: 1, size: 5 })
+  })
+}
+
+function byIdCases(it: Case): void {
+  it('by id, whole entries are given in the order of ids', async (scene) => {
+    const c = await commitImage(scene, 'c', { accessedAt: longAgo, pinned: true })
+    const a = await commitImage(scene, 'a', { accessedAt: longAgo + 2000, facts: undefined })
+    const b = await commitImage(scene, 'b', { accessedAt: longAgo + 1000, hits: 4 })
+    assert.deepEqual(await collect(scene.driver.byId()), [a, b, c])
+  })
+
+  it('by id, many images are given once each, whatever is touched, forgotten or added meanwhile', async (scene) => {
+    const ids = (await commitMany(scene)).toSorted()
+    assert.deepEqual(await idsOf(scene.driver.byId()), ids)
+    const [first = '', last = ''] = [ids.at(0), ids.at(-1)]
+    const seen: string[] = []
+    for await (const { id } of scene.driver.byId()) {
+      seen.push(id)
+      if (seen.length % 10 === 0) await scene.driver.touch(id, longAgo + 1_000_000 + seen.length)
+      if (seen.length !== 50) continue
+      await evictImage(scene, first)
+      await evictImage(scene, last)
+      await commitImage(scene, 'before-all')
+    }
+    assert.deepEqual(seen.slice(0, ids.length - 1), ids.slice(0, -1))
+    assert.equal(new Set(seen).size, seen.length)
+    assert.deepEqual(await idsOf(scene.driver.byId()), ['before-all', ...ids.slice(1, -1)])
+  })
+
+  it('by id, the list is ended by its signal', async (scene) => {
+    await commitMany(scene)
+    for (const count of [0, 1, 260]) {
+      const controller = new AbortController()
+      const reason = new Error(`enough after ${count}`)
+      const seen: string[] = []
+      if (count === 0) controller.abort(reason)
+      const list = async () => {
+        for await (const { id } of scene.driver.byId(controller.signal)) {
+          seen.push(id)
+          if (seen.length === count) controller.abort(reason)
+        }
+      }
+      await assert.rejects(list(), reason)
+      assert.equal(seen.length, count)
+    }
   })
 }
 

@@ -1,6 +1,7 @@
 import { describe, type TestContext, test } from 'node:test'
 import type { Driver } from '../../drivers/driver.ts'
 import { entryCases } from './driver-cases-entry.ts'
+import { factsCases } from './driver-cases-facts.ts'
 import { lifeCases } from './driver-cases-life.ts'
 import { listCases } from './driver-cases-list.ts'
 import { processCases } from './driver-cases-process.ts'
@@ -37,6 +38,7 @@ export function conforms(subject: Subject): void {
   describe(`driver ${subject.name}`, { concurrency: 4 }, () => {
     entryCases(declare)
     touchCases(declare)
+    factsCases(declare)
     listCases(declare)
     lifeCases(declare)
     if (subject.shared) processCases(declare)

@@ -56,12 +56,17 @@ export async function evictImage({ driver, dir }: Scene, id: string): Promise<vo
   await driver.forget(id)
 }
 
-/** The whole list. */
-export async function entriesOf(driver: Driver): Promise<ImageEntry[]> {
+export async function collect(list: AsyncIterable<ImageEntry>): Promise<ImageEntry[]> {
   const entries: ImageEntry[] = []
-  for await (const entry of driver.list()) entries.push(entry)
+  for await (const entry of list) entries.push(entry)
   return entries
 }
 
+export const idsOf = async (list: AsyncIterable<ImageEntry>): Promise<string[]> =>
+  (await collect(list)).map(({ id }) => id)
+
+/** The whole list. */
+export const entriesOf = (driver: Driver): Promise<ImageEntry[]> => collect(driver.list())
+
 /** Ids in the order of the list. */
-export const listed = async (driver: Driver): Promise<string[]> => (await entriesOf(driver)).map(({ id }) => id)
+export const listed = (driver: Driver): Promise<string[]> => idsOf(driver.list())

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Driver, Facts, ImageEntry, NewEntry } from '../../drivers/driver.ts'
 import { DriverError } from '../../drivers/driver.ts'
 
@@ -34,6 +35,15 @@ class MemoryDriver implements Driver {
     }
   }
 
+  async *byId(signal?: AbortSignal): AsyncIterable<ImageEntry> {
+    signal?.throwIfAborted()
+    for (const id of [...this.#use().entries.keys()].sort()) {
+      signal?.throwIfAborted()
+      const entry = this.#entry(id)
+      if (entry !== undefined) yield entry
+    }
+  }
+
   async totals() {
     const sizes = [...this.#use().entries.values()].map((entry) => entry.size)
     return { count: sizes.length, size: sizes.reduce((sum, size) => sum + size, 0) }
@@ -45,6 +55,13 @@ class MemoryDriver implements Driver {
 
   async factsOf(id: string): Promise<Facts | undefined> {
     return this.#use().facts.get(id)
+  }
+
+  async replaceFacts(id: string, known: Facts | undefined, facts: Facts): Promise<boolean> {
+    const entry = this.#entry(id)
+    if (entry === undefined || !isDeepStrictEqual(entry.facts, known)) return false
+    this.#store.facts.set(id, { ...facts })
+    return true
   }
 
   async admit(entry: NewEntry): Promise<void> {

@@ -26,6 +26,8 @@ export type ProxyOptions = Readonly<{
 
 export interface RunningProxy {
   readonly url: string
+  /** The operator's listener. */
+  readonly operatorUrl: string
   readonly dir: string
   image(id: string): string
   /** Value of a metric with these labels, 0 when it has never been counted. */
@@ -74,6 +76,7 @@ export async function startProxy(t: TestContext, options: ProxyOptions): Promise
   }
   return {
     url: server.url,
+    operatorUrl: server.operatorUrl,
     dir,
     image: (id) => `${server.url}/v2/images/${id}/file`,
     metric,

@@ -10,7 +10,9 @@ export function recordEvents(): CacheEvents & { readonly seen: string[] } {
     fillEnded: (id, { outcome }) => seen.push(`fillEnded ${id} ${outcome}`),
     received: () => {},
     notCached: (id, reason) => seen.push(`notCached ${id} ${reason}`),
+    verified: (id, { outcome }) => seen.push(`verified ${id} ${outcome}`),
     evicted: (id, cause) => seen.push(`evicted ${id} ${cause}`),
+    prefetched: (id, { outcome }) => seen.push(`prefetched ${id} ${outcome}`),
     fault: (what, id) => seen.push(`fault ${what} ${id}`),
   }
 }

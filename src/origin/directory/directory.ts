@@ -79,6 +79,15 @@ function originOf(catalogue: Catalogue, onWarning: (message: string) => void): O
 
     lacksRanges: () => false,
 
+    async read(target, caller, signal) {
+      throwIfAborted(signal)
+      const endpoint = endpointFor(caller, caller.host ?? 'localhost')
+      const answer = await answerRequest(catalogue, { method: 'GET', target, endpoint, range: undefined })
+      if ('body' in answer) return { ...answer, whole: true }
+      answer.abort()
+      throw new OriginError('bad-answer', `${target} is no short document`)
+    },
+
     async relay(incoming, outgoing, { target, dropHeaders = [], responseHeaders = [], caller }) {
       const method = incoming.method ?? ''
       const range = rangeField(incoming, new Set(dropHeaders.map((name) => name.toLowerCase())))
@@ -105,9 +114,13 @@ function throwIfAborted(signal: AbortSignal | undefined): void {
 }
 
 /** Where the client finds us, as it said itself; a front that ends TLS says so in `X-Forwarded-Proto`. */
-function endpointOf({ headers, socket }: IncomingMessage, { host, headers: forwarded }: Caller): string {
+function endpointOf({ headers, socket }: IncomingMessage, caller: Caller): string {
+  return endpointFor(caller, caller.host ?? headers.host ?? `${socket.localAddress}:${socket.localPort}`)
+}
+
+function endpointFor({ headers: forwarded }: Caller, host: string): string {
   const scheme = forwarded.find(([name]) => name.toLowerCase() === 'x-forwarded-proto')?.[1] ?? 'http'
-  return `${scheme}://${host ?? headers.host ?? `${socket.localAddress}:${socket.localPort}`}`
+  return `${scheme}://${host}`
 }
 
 async function mustBeDirectory(dir: string): Promise<void> {

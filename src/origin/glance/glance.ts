@@ -25,6 +25,7 @@ export function openGlance(options: GlanceOptions): Origin {
     },
     download: (id, caller, range, signal) => download(api, ranges, id, caller, range, signal).catch(illegal),
     lacksRanges: (id) => ranges.lacks(id),
+    read: (target, caller, signal) => api.read(target, caller, signal),
     relay: (incoming, outgoing, options) => relay(upstream, incoming, outgoing, options),
     [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),
   }

@@ -1,14 +1,15 @@
-import { type Caller, type HeaderList, OriginError, type Refusal } from '../origin.ts'
+import { type Caller, type HeaderList, OriginError, type Refusal, type ShortAnswer } from '../origin.ts'
 import type { Answer } from '../upstream/exchange.ts'
 import { readShort } from '../upstream/exchange-body.ts'
 import { valuesOf } from '../upstream/hop-by-hop.ts'
+import { originForm } from '../upstream/relay-request.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type GlanceRecord, parseRecord } from './record.ts'
-import { refusalOf } from './refusal.ts'
+import { refusalOf, shortAnswer } from './refusal.ts'
 
 const recordMost = 1_048_576
 
-/** The two requests about one image that the cache makes itself, in the caller's name. */
+/** The requests that the cache makes itself, in the caller's name. */
 export class GlanceImageApi {
   readonly where: string
   readonly #upstream: Upstream
@@ -37,6 +38,11 @@ export class GlanceImageApi {
     const { bytes, whole } = await readShort(answer, recordMost)
     if (!whole) throw new OriginError('bad-answer', `${this.where}: an image record longer than ${recordMost} bytes`)
     return parseRecord(bytes.toString('utf8'), this.where)
+  }
+
+  /** Any short document. `target` is a client's, raw. */
+  async read(target: string, caller: Caller, signal?: AbortSignal): Promise<ShortAnswer> {
+    return shortAnswer(await this.#get(originForm(target), caller, [], signal))
   }
 
   #get(path: string, caller: Caller, fields: HeaderList, signal?: AbortSignal, bulk = false): Promise<Answer> {

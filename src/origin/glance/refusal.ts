@@ -1,4 +1,4 @@
-import type { Refusal } from '../origin.ts'
+import type { Refusal, ShortAnswer } from '../origin.ts'
 import type { Answer } from '../upstream/exchange.ts'
 import { readShort } from '../upstream/exchange-body.ts'
 import { endToEnd } from '../upstream/hop-by-hop.ts'
@@ -7,12 +7,13 @@ const bodyMost = 1_048_576
 
 /** Any answer, to be handed to the caller as it is. */
 export async function refusalOf(answer: Answer): Promise<Refusal> {
+  const { whole, headers, ...rest } = await shortAnswer(answer)
+  const fitting = whole ? headers : headers.filter(([name]) => name.toLowerCase() !== 'content-length')
+  return { kind: 'refusal', ...rest, headers: fitting }
+}
+
+/** Any answer, read to its end or to what is kept of it. */
+export async function shortAnswer(answer: Answer): Promise<ShortAnswer> {
   const { bytes, whole } = await readShort(answer, bodyMost)
-  const headers = endToEnd(answer.headers)
-  return {
-    kind: 'refusal',
-    status: answer.status,
-    headers: whole ? headers : headers.filter(([name]) => name.toLowerCase() !== 'content-length'),
-    body: bytes,
-  }
+  return { status: answer.status, headers: endToEnd(answer.headers), body: bytes, whole }
 }

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { runManage } from './cli/run-manage.ts'
+import { programVersion } from './config/program-version.ts'
+
+/** afterimage-cache-manage: what is in a server's cache, what is to come and what is to go. */
+
+// Whoever reads the output may have seen enough (`| head`).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+process.exitCode = await runManage({
+  program: 'afterimage-cache-manage',
+  version: programVersion(),
+  argv: process.argv.slice(2),
+  env: process.env,
+  cwd: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  migrate: () => Promise.reject(new Error('not yet')),
+})
