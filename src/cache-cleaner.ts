@@ -8,14 +8,6 @@ import { runStoreTool, type StoreToolRun } from './store-tool.ts'
 const purpose = `Removes invalid images at once, incomplete ones that nobody works on and nobody has changed for image_cache_stall_time
 seconds, and what nothing belongs to any more. Safe beside a running server.`
 
-await runStoreTool('afterimage-cache-cleaner', purpose, async (tool) => {
-  if (tool.isDryRun) return show(tool)
-  const cleaned = await clean(tool.store, tool.signal)
-  const { invalid, stalled, orphans, bytes } = cleaned
-  const text = `Removed ${invalid} invalid and ${stalled} stalled images, ${bytes} bytes; put right ${orphans} orphans`
-  await tool.out.line(tool.isJson ? JSON.stringify(cleaned) : text)
-})
-
 async function show({ store, isJson, out, signal }: StoreToolRun): Promise<void> {
   const rows = rowsOf([
     { title: 'Name', width: 36 },
@@ -41,3 +33,11 @@ const reasons: Record<CleanVerdict['reason'], string> = {
   draft: 'unfinished record of a fill',
   queued: 'queued although cached',
 }
+
+await runStoreTool('afterimage-cache-cleaner', purpose, async (tool) => {
+  if (tool.isDryRun) return show(tool)
+  const cleaned = await clean(tool.store, tool.signal)
+  const { invalid, stalled, orphans, bytes } = cleaned
+  const text = `Removed ${invalid} invalid and ${stalled} stalled images, ${bytes} bytes; put right ${orphans} orphans`
+  await tool.out.line(tool.isJson ? JSON.stringify(cleaned) : text)
+})

@@ -11,14 +11,6 @@ import { runStoreTool, type StoreToolRun } from './store-tool.ts'
 const purpose = `Removes cached images, the least recently used first, until all together have at most image_cache_max_size bytes.
 Images that are pinned or being read stay. Safe beside a running server.`
 
-await runStoreTool('afterimage-cache-pruner', purpose, async (tool) => {
-  if (tool.isDryRun) return tool.isJson ? showJson(tool) : showTable(tool)
-  const { files, bytes } = await prune(tool.store, tool.signal)
-  // Glance's own names, as POST /v2/cache/prune has them.
-  const json = JSON.stringify({ total_files_pruned: files, total_bytes_pruned: bytes })
-  await tool.out.line(tool.isJson ? json : `Pruned ${files} images, ${bytes} bytes`)
-})
-
 async function showJson({ store, out, signal }: StoreToolRun): Promise<void> {
   for await (const { entry, rank, inUse, prune: goes, reason } of planPrune(store)) {
     if (signal.aborted) return
@@ -67,3 +59,11 @@ const reasons: Record<PruneVerdict['reason'], string> = {
   pinned: 'pinned',
   'in-use': 'being read',
 }
+
+await runStoreTool('afterimage-cache-pruner', purpose, async (tool) => {
+  if (tool.isDryRun) return tool.isJson ? showJson(tool) : showTable(tool)
+  const { files, bytes } = await prune(tool.store, tool.signal)
+  // Glance's own names, as POST /v2/cache/prune has them.
+  const json = JSON.stringify({ total_files_pruned: files, total_bytes_pruned: bytes })
+  await tool.out.line(tool.isJson ? json : `Pruned ${files} images, ${bytes} bytes`)
+})

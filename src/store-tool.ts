@@ -20,30 +20,36 @@ export type StoreToolRun = Readonly<{
 
 /**
  * A program of cron's that works on the cache directory, with the same configuration as afterimage-api. Sets the exit
- * code: 0 done, 1 something failed (`ERROR: ...` on stderr), 2 wrong configuration.
+ * code: 0 done, 1 something failed (`ERROR: ...` on stderr), 2 wrong configuration, 130 or 143 ended by a signal.
  */
 export async function runStoreTool(name: string, purpose: string, run: (tool: StoreToolRun) => Promise<void>) {
   // Image bytes and what is known about them are for the service and its group, not for every user of the machine.
   process.umask(0o027)
   endWhenUnread()
-  const fail = (message: string, code = 1) => {
+  const fail = (message: string) => {
     console.error(`ERROR: ${message}`)
-    process.exitCode = code
+    process.exitCode ??= 1
   }
 
   const given = takeFlags(process.argv.slice(2), ['--dry-run', '--json'])
   const usage = toolUsage(name, purpose, flags)
   const loaded = loadConfig({ argv: given.rest, env: process.env, cwd: process.cwd(), usage })
   if (loaded.kind === 'print') return void process.stdout.write(loaded.text)
-  if (loaded.kind === 'error') return fail(loaded.message, 2)
-
-  const ending = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      fail(`ended by ${signal}`)
-      ending.abort()
-    })
+  if (loaded.kind === 'error') {
+    console.error(loaded.message)
+    process.exitCode = 2
+    return
   }
+  const ending = new AbortController()
+  const end = (code: number) => () => {
+    // A second signal means it.
+    if (ending.signal.aborted) process.exit(code)
+    process.exitCode = code
+    ending.abort()
+  }
+  process.on('SIGINT', end(130))
+  process.on('SIGTERM', end(143))
+
   const events = reportFaults(fail)
   try {
     await using store = await openStore(loaded.config, events)

@@ -19,8 +19,8 @@ export type Fetched =
   /** By the caller's signal, or because the cache is ending; what has arrived is left to be resumed. */
   | Readonly<{ kind: 'stopped' }>
 
-/** An image on its way, in this process or in another. Bytes. */
-export type Arriving = Readonly<{ size: number; received: () => number }>
+/** An image on its way, in this process or in another. Bytes; `resumedAt` of them lay there before. */
+export type Arriving = Readonly<{ size: number; resumedAt: number; received: () => number }>
 
 export type FetchOptions = Readonly<{
   /** Ends the fetch at once, and the fill that it began unless somebody reads it. */
@@ -87,7 +87,11 @@ export async function fetchImage(
   }
 
   async function wait(fill: Fill, isMine: boolean): Promise<Fetched> {
-    onArriving({ size: fill.record.size, received: () => fill.received })
+    onArriving({
+      size: fill.record.size,
+      resumedAt: isMine ? fill.startAt : fill.received,
+      received: () => fill.received,
+    })
     const outcome = await abortable(fill.done, signal).catch(async (error: unknown) => {
       if (isMine && fill.readers === 0) await fill.stop()
       throw error
@@ -99,7 +103,8 @@ export async function fetchImage(
 
   /** When the other process gives up, what it has left is gone on with here. */
   async function foreign(following: ForeignFill): Promise<Fetched | 'again'> {
-    onArriving({ size: following.record.size, received: () => following.received })
+    const { record, received } = following
+    onArriving({ size: record.size, resumedAt: received, received: () => following.received })
     return (await following.committed(signal)) ? { kind: 'committed' } : 'again'
   }
 

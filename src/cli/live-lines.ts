@@ -10,11 +10,16 @@ export class LiveLines {
     this.#terminal = terminal
   }
 
+  /** Columns that a line may take. A terminal that does not know its size says 0. */
+  get width(): number {
+    return Math.max(1, (this.#terminal.columns || 80) - 1)
+  }
+
   /** Replaces the live lines; `staying` are left above them for good. */
   show(live: readonly string[], staying: readonly string[] = []): void {
-    const { columns = 80, rows = 24 } = this.#terminal
+    const { rows } = this.#terminal
     // What wraps or scrolls away could not be written over.
-    const fitting = live.slice(0, Math.max(1, rows - 1)).map((line) => line.slice(0, Math.max(1, columns - 1)))
+    const fitting = live.slice(0, Math.max(1, (rows || 24) - 1)).map((line) => line.slice(0, this.width))
     const back = this.#shown > 0 ? `\u001b[${this.#shown}A\r` : ''
     const lines = [...staying, ...fitting].map((line) => `${line}\n`).join('')
     this.#terminal.write(`${back}\u001b[J${lines}`)

@@ -46,7 +46,7 @@ export function barView(terminal: Terminal, now = () => performance.now()): Prog
       const staying = line === undefined || event.state === 'started' ? [] : [line]
       if (staying.length === 0 && at - drawnAt < redrawMs) return
       drawnAt = at
-      lines.show(tracks.bars(), staying)
+      lines.show(tracks.bars(lines.width), staying)
     },
     end: (summary) => lines.show([], [lastWord(summary)]),
   }
@@ -79,8 +79,8 @@ class Tracks {
     }
   }
 
-  bars(): string[] {
-    return [...this.#running].map(([image, progress]) => `${image} ${progress.line()}`)
+  bars(width: number): string[] {
+    return [...this.#running].map(([image, progress]) => `${image} ${progress.line(width - image.length - 1)}`)
   }
 }
 

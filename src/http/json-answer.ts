@@ -35,21 +35,23 @@ export async function streamJson(
   outgoing.writeHead(200, { 'Content-Type': 'application/json' })
   const unwatch = cutOffWhenStalled(outgoing, options.idleTimeoutMs)
   let fault: unknown
-  async function* all() {
-    if (first.done !== true) yield first.value
+  async function next() {
     try {
-      yield* chunks
+      return await chunks.next()
     } catch (error) {
       fault = error
       cutOff(outgoing)
       throw error
     }
   }
+  async function* all() {
+    for (let chunk = first; chunk.done !== true; chunk = await next()) yield chunk.value
+  }
   try {
     // One chunk at a time: the next one is made when the client has taken this one.
     await pipeline(Readable.from(all(), { highWaterMark: 1 }), outgoing)
   } catch {
-    // The client left, or `fault` is why.
+    // The client left, unless `fault` is why.
     if (fault !== undefined) options.onFault(fault)
   } finally {
     unwatch()

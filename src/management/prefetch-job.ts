@@ -68,17 +68,16 @@ export class PrefetchJob {
 
   arriving(arriving: Arriving): void {
     this.#arriving = arriving
-    this.tell('started')
+    for (const listener of this.#listeners) listener({ ...this.#event('started'), received: arriving.resumedAt })
     this.#ticking ??= setInterval(() => this.tell('progress'), progressMs).unref()
   }
 
   /** The attempt has ended. */
   attempted(): void {
     if (this.#arriving !== undefined) {
-      const { size, received } = this.#arriving
-      const last = received()
+      const last = this.#arriving.received()
       // Lets go of the fill.
-      this.#arriving = { size, received: () => last }
+      this.#arriving = { ...this.#arriving, received: () => last }
     }
     clearInterval(this.#ticking)
     this.#ticking = undefined

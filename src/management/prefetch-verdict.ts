@@ -68,5 +68,5 @@ function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined ? '' : wordsOf(error.cause)
   const words = cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
-  return words.replace(/\s+/g, ' ')
+  return words.replace(/[\s\p{Cc}]+/gu, ' ')
 }

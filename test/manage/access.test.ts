@@ -7,6 +7,7 @@ import { imageId } from '../support/image-id.ts'
 import { explanationIn, type Managed, startManaged } from '../support/managed.ts'
 import { type DriverName, drivers } from '../support/proxy.ts'
 import { startKeystone } from '../support/scripted-keystone.ts'
+import { request } from '../support/upstream-raw-client.ts'
 
 const [cached, queued, left] = [imageId(1), imageId(2), imageId(3)]
 
@@ -141,7 +142,7 @@ describe('who may manage the cache', () => {
   })
 
   test('an error has the form that is accepted', async (t) => {
-    const { ask } = await setUp(t, 'sqlite')
+    const { ask, proxy } = await setUp(t, 'sqlite')
     for (const [accept, type, start] of [
       [undefined, 'text/plain; charset=UTF-8', '403 Forbidden\n\nYou are not'],
       ['text/plain', 'text/plain; charset=UTF-8', '403 Forbidden\n\nYou are not'],
@@ -158,9 +159,10 @@ describe('who may manage the cache', () => {
       assert.equal(explanationIn(got), 'You are not authorized to complete cache_list action.')
     }
     // What a client wrote is never a part of the page.
-    const page = await ask('DELETE', '/v2/cache/<script>', { 'X-Auth-Token': 'admin', Accept: 'text/html' })
+    const lines = ['DELETE /v2/cache/<script>"\'& HTTP/1.1', 'Host: x', 'X-Auth-Token: admin', 'Accept: text/html']
+    const page = await request(t, Number(new URL(proxy.url).port), lines)
     assert.equal(page.status, 404)
-    assert.match(page.body.toString(), /Image &lt;script&gt; not found\./)
+    assert.match(page.body.toString(), /Image &lt;script&gt;&quot;&#x27;&amp; not found\./)
   })
 
   test('none: everybody; disabled: nobody, as where there is no cache, and nothing is passed to the store', async (t) => {

@@ -98,11 +98,14 @@ for (const driver of drivers) {
     })
 
     test('a cancel stops the fill at once and leaves what there is; one that waits never begins', async (t) => {
-      const { upstream, prefetcher, queue, cache, names, run } = await openPrefetcher(t, { driver, concurrency: 1 })
+      const { upstream, prefetcher, queue, cache, names, run, underWay } = await openPrefetcher(t, {
+        driver,
+        concurrency: 1,
+      })
       for (const id of [a, b]) upstream.addImage({ id, bytes })
-      const stall = upstream.nextFile(a, { stallAt: 100_000 })
+      upstream.nextFile(a, { stallAt: 100_000 })
       await prefetcher.start(a)
-      await deadline(stall.reached, 'it is under way')
+      await underWay(a)
       await prefetcher.start(b)
       assert.equal(await deadline(prefetcher.cancel(b), 'the waiting one is cancelled'), true)
       assert.equal(await deadline(prefetcher.cancel(a), 'the running one is cancelled'), true)
@@ -145,11 +148,14 @@ for (const driver of drivers) {
     })
 
     test('cancelAll takes all out and stops all; an entry that was removed by hand is not fetched', async (t) => {
-      const { upstream, prefetcher, queue, cache, dir, run } = await openPrefetcher(t, { driver, concurrency: 1 })
+      const { upstream, prefetcher, queue, cache, dir, run, underWay } = await openPrefetcher(t, {
+        driver,
+        concurrency: 1,
+      })
       for (const id of [a, b, c]) upstream.addImage({ id, bytes })
-      const stall = upstream.nextFile(a, { stallAt: 100_000 })
+      upstream.nextFile(a, { stallAt: 100_000 })
       for (const id of [a, b, c]) await prefetcher.start(id)
-      await deadline(stall.reached, 'one is under way')
+      await underWay(a)
       await rm(join(dir, 'queue', c))
       assert.equal(await deadline(prefetcher.cancelAll(), 'all are cancelled'), 2)
       assert.deepEqual([cache.fills(), await queue.list()], [[], []])
@@ -171,12 +177,12 @@ for (const driver of drivers) {
       const dir = await tempDir(t)
       for (const id of [a, b, c]) upstream.addImage({ id, bytes })
       const first = await openPrefetcher(t, { driver, upstream, dir })
-      const stall = upstream.nextFile(a, { stallAt: 100_000 })
+      upstream.nextFile(a, { stallAt: 100_000 })
       upstream.nextFile(c, { status: 404, body: 'no' })
       await first.queue.add(b)
       await first.prefetcher.start(a)
       await first.prefetcher.start(c)
-      await deadline(stall.reached, 'it is under way')
+      await first.underWay(a)
       await eventually(async () => (await first.queue.get(c))?.reason !== undefined, 'one was given up')
       await first.close()
       assert.deepEqual((await first.names('queue')).sort(), [a, b, c])
@@ -222,10 +228,10 @@ for (const driver of drivers) {
       upstream.addImage({ id: a, bytes })
       const one = await openPrefetcher(t, { driver, upstream, dir })
       const two = await openPrefetcher(t, { driver, upstream, dir })
-      const stall = upstream.nextFile(a, { stallAt: 200_000 })
+      upstream.nextFile(a, { stallAt: 200_000 })
       await one.queue.add(a)
       const first = one.run()
-      await deadline(stall.reached, 'the first one fills')
+      await one.underWay(a)
       const second = two.run()
       await eventually(() => upstream.downloads(a).length === 2, 'the second one has asked')
       await one.close()
@@ -236,7 +242,7 @@ for (const driver of drivers) {
     })
 
     test('whoever leaves a run stops what nobody else wants; it stays queued and resumable', async (t) => {
-      const { upstream, prefetcher, queue, cache, run } = await openPrefetcher(t, { driver })
+      const { upstream, prefetcher, queue, cache, run, underWay } = await openPrefetcher(t, { driver })
       for (const id of [a, b]) upstream.addImage({ id, bytes })
       const stalls = [a, b].map((id) => upstream.nextFile(id, { stallAt: 100_000 }))
       await queue.add(a)
@@ -247,7 +253,7 @@ for (const driver of drivers) {
         const { value } = await deadline(running.next(), 'both start')
         if (value !== undefined && 'image' in value && value.state === 'started') started.push(value)
       }
-      await deadline(Promise.all(stalls.map(({ reached }) => reached)), 'both are under way')
+      for (const id of [a, b]) await underWay(id)
       await deadline(running.return(), 'the run is left')
       assert.deepEqual(
         cache.fills().map(({ id }) => id),

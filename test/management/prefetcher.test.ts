@@ -122,6 +122,24 @@ for (const driver of drivers) {
       assert.equal(upstream.downloads(a).length, 1)
     })
 
+    test('where all fills are taken it waits, however long, and that is no failed attempt', async (t) => {
+      const { upstream, queue, run, metric } = await openPrefetcher(t, { driver, flags: ['--cache-max-fills=1'] })
+      for (const id of [a, b]) {
+        upstream.addImage({ id, bytes })
+        await queue.add(id)
+      }
+      const stalls = [a, b].map((id) => upstream.nextFile(id, { stallAt: 1000 }))
+      const running = run()
+      await eventually(async () => (await metric('afterimage_prefetches_total{outcome="postponed"}')) > 3, 'it waits')
+      const waiting = (await queue.list()).filter(({ reason }) => reason !== undefined)
+      assert.deepEqual(
+        waiting.map(({ attempts, reason }) => [attempts, reason]),
+        [[0, 'busy: cache.max_fills (1) are under way']],
+      )
+      for (const stall of stalls) stall.release()
+      assert.equal((await running).summary?.cached, 2)
+    })
+
     test('an entry whose image is cached already is dropped, without a question', async (t) => {
       const { upstream, queue, names, run, prefetcher } = await openPrefetcher(t, { driver })
       upstream.addImage({ id: a, bytes })

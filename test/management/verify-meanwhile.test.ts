@@ -23,17 +23,28 @@ async function underWay(scene: VerifierScene): Promise<void> {
 
 for (const driver of drivers) {
   describe(`while an image is verified, ${driver}`, { concurrency: 2 }, () => {
-    test('a DELETE takes it away, and what comes after it under its name is left alone', async (t) => {
+    test('a DELETE takes it away', async (t) => {
       const scene = await openVerifier(t, driver)
       scene.upstream.addImage({ id, bytes })
       await scene.cached(id)
       const verifying = scene.verifySlowly(id)
       await underWay(scene)
       await scene.cache.deleted(id)
-      const other = patternBytes(3_000_000, 2)
-      scene.upstream.replaceImage({ id, bytes: other })
-      const after = await scene.cached(id)
       assert.equal(await scene.verify(id), undefined, 'an operator joins what is about the file that has gone')
+      assert.equal(await deadline(verifying, 'the verification ends'), undefined)
+      assert.equal(await scene.driver.factsOf(id), undefined)
+      assert.deepEqual(await scene.names('invalid'), [])
+    })
+
+    test('what comes after a DELETE under its name is left alone', async (t) => {
+      const scene = await openVerifier(t, driver)
+      scene.upstream.addImage({ id, bytes })
+      await scene.cached(id)
+      const verifying = scene.verifySlowly(id)
+      await underWay(scene)
+      await scene.cache.deleted(id)
+      scene.upstream.replaceImage({ id, bytes: patternBytes(3_000_000, 2) })
+      const after = await scene.cached(id)
       assert.equal(await deadline(verifying, 'the verification ends'), undefined)
       assert.deepEqual(await scene.driver.get(id), after)
       assert.equal((await scene.verify(id))?.outcome, 'intact')

@@ -75,6 +75,8 @@ export async function openPrefetcher(t: TestContext, options: SceneOptions) {
         async () => (await names('.')).includes(id) && !(await names('queue')).includes(id),
         `image ${id} is cached`,
       ),
+    /** Until some of it has arrived here. */
+    underWay: (id: string) => eventually(() => (cache.arriving(id)?.received ?? 0) > 0, `image ${id} is under way`),
     run: () => deadline(all(prefetcher.runQueued()), 'the run ends'),
   }
 }

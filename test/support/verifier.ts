@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { setAttributeSync } from 'fs-xattr'
 import type { ImageEntry } from '../../drivers/driver.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { openLog } from '../../src/events/log.ts'
@@ -98,14 +97,4 @@ export async function rot(path: string): Promise<Buffer> {
   await writeFile(path, bytes)
   await utimes(path, atime, mtime)
   return bytes
-}
-
-export type GlanceImage = Readonly<{ id: string; bytes: Buffer; hits: number; accessedAt: number; modifiedAt: number }>
-
-/** As Glance leaves an image in its directory; the row in `cache.db` is the sqlite driver's matter. Times in Unix seconds. */
-export async function glanceImage(dir: string, { id, bytes, hits, accessedAt, modifiedAt }: GlanceImage) {
-  const path = join(dir, id)
-  await writeFile(path, bytes)
-  setAttributeSync(path, 'user.hits', String(hits))
-  await utimes(path, accessedAt, modifiedAt)
 }
