@@ -8,6 +8,8 @@ export type Cursor = Readonly<{ accessed: number; id: string }>
 /** The entries of one page, and where the next one begins; no cursor after the last page. */
 export type Page = Readonly<{ entries: readonly ImageEntry[]; next: Cursor | undefined }>
 
+export type Size = Readonly<{ id: string; size: number }>
+
 type Row = Readonly<{
   id: string
   size: number
@@ -23,6 +25,8 @@ const columns = `
   FROM cached_images AS c LEFT JOIN afterimage_facts AS f USING (image_id)`
 
 const pageRows = 250
+/** Rows of two fields, without what is ours. */
+const pageSizes = 2000
 
 /** Every question to the database. Each is one short statement: they run on the event loop. */
 export function readsOf(db: Database.Database) {
@@ -33,6 +37,9 @@ export function readsOf(db: Database.Database) {
   const firstById = db.prepare<[], Row>(`${columns} ORDER BY c.image_id LIMIT ${pageRows}`)
   const nextById = db.prepare<[id: string], Row>(
     `${columns} WHERE c.image_id > ? ORDER BY c.image_id LIMIT ${pageRows}`,
+  )
+  const sizes = db.prepare<[id: string], Size>(
+    `SELECT image_id AS id, size FROM cached_images WHERE image_id > ? ORDER BY image_id LIMIT ${pageSizes}`,
   )
   const facts = db.prepare<[id: string], string | null>('SELECT facts FROM afterimage_facts WHERE image_id = ?').pluck()
   const sums = db.prepare<[], Totals>('SELECT COUNT(*) AS count, COALESCE(SUM(size), 0) AS size FROM cached_images')
@@ -54,6 +61,9 @@ export function readsOf(db: Database.Database) {
     pageById(after: string | undefined): ImageEntry[] {
       return (after === undefined ? firstById.all() : nextById.all(after)).map(entryOf)
     },
+
+    /** Those behind this id, in the order of ids; none at the end. No id comes before ''. */
+    sizes: (after: string): Size[] => sizes.all(after),
 
     facts: (id: string): Facts | undefined => decodeFacts(facts.get(id)),
 

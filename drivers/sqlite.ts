@@ -92,6 +92,18 @@ class SqliteDriver implements Driver {
     } while (last !== undefined)
   }
 
+  async sizes(): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>()
+    for (let last: string | undefined = ''; last !== undefined; ) {
+      const after: string = last
+      const page = await this.#read('sizes', (reads) => reads.sizes(after))
+      for (const { id, size } of page) found.set(id, size)
+      last = page.at(-1)?.id
+      await turn()
+    }
+    return found
+  }
+
   totals() {
     return this.#read('totals', (reads) => reads.totals())
   }
@@ -118,6 +130,10 @@ class SqliteDriver implements Driver {
 
   pin(id: string, pinned: boolean): Promise<boolean> {
     return this.#writer.ask('pin', id, pinned)
+  }
+
+  giveUp(id: string): Promise<void> {
+    return this.forget(id)
   }
 
   forget(id: string): Promise<void> {

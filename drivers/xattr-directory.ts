@@ -27,6 +27,12 @@ export function wholeOf(dir: string) {
       return names.sort()
     },
 
+    async sizes(): Promise<ReadonlyMap<string, number>> {
+      const found = new Map<string, number>()
+      for await (const { id, size } of images(dir)) found.set(id, size)
+      return found
+    },
+
     async totals(): Promise<Totals> {
       let count = 0
       let sum = 0

@@ -95,6 +95,15 @@ export function filesIn(dir: string, lock: ReturnType<typeof openLock>) {
       return done ?? false
     },
 
+    /** Glance cannot do without its attribute, see xattr-attributes.ts. */
+    giveUp(id: string): void {
+      change(id, (path) => {
+        writeAttribute(path, hitsAttribute, '0')
+        replaceAttribute(path, factsAttribute, undefined)
+        replaceAttribute(path, pinnedAttribute, undefined)
+      })
+    },
+
     /** The file has taken everything with it. */
     forget(_id: string): void {},
   }

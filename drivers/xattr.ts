@@ -47,6 +47,10 @@ class XattrDriver implements Driver {
     }
   }
 
+  sizes() {
+    return this.#thread.ask('sizes')
+  }
+
   totals() {
     return this.#thread.ask('totals')
   }
@@ -74,6 +78,10 @@ class XattrDriver implements Driver {
 
   pin(id: string, pinned: boolean): Promise<boolean> {
     return this.#thread.ask('pin', id, pinned)
+  }
+
+  giveUp(id: string): Promise<void> {
+    return this.#thread.ask('giveUp', id)
   }
 
   forget(id: string): Promise<void> {

@@ -18,5 +18,6 @@ process.exitCode = await runManage({
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
-  migrate: () => Promise.reject(new Error('not yet')),
+  // Loaded only then: nothing else here needs the server's own parts.
+  migrate: async (request) => (await import('./migrate-metadata.ts')).migrateMetadata(request),
 })

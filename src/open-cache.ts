@@ -5,6 +5,7 @@ import { ImageCache } from './cache/cache.ts'
 import type { CacheEvents } from './cache/events.ts'
 import { type Files, openFiles } from './cache/files.ts'
 import { type Layout, openLayout } from './cache/layout.ts'
+import { useDirectory } from './cache/use-lock.ts'
 import type { LoadedConfig } from './config/load-config.ts'
 import { reportCacheEvents } from './events/cache-events.ts'
 import type { Log } from './events/log.ts'
@@ -36,6 +37,7 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
   )
   await mkdir(imageCacheDir, { recursive: true, mode: 0o750 })
   const layout = await openLayout(imageCacheDir)
+  opened.use(await useDirectory(layout))
   const driver = opened.use(await openDriver(imageCacheDriver, { dir: imageCacheDir, sqliteDb: imageCacheSqliteDb }))
 
   let metrics: Metrics

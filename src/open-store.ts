@@ -4,6 +4,7 @@ import type { CacheEvents } from './cache/events.ts'
 import { openFiles } from './cache/files.ts'
 import { openLayout } from './cache/layout.ts'
 import { Space } from './cache/space.ts'
+import { useDirectory } from './cache/use-lock.ts'
 import type { Config } from './config/config.ts'
 import type { CleanTools } from './management/clean.ts'
 import type { PruneTools } from './management/prune.ts'
@@ -18,10 +19,13 @@ export type OpenedStore = PruneTools & CleanTools & AsyncDisposable
 export async function openStore(config: Config, events: CacheEvents): Promise<OpenedStore> {
   const { imageCacheDir, imageCacheDriver, imageCacheSqliteDb, imageCacheMaxSize, imageCacheStallTime } = config.default
   await mkdir(imageCacheDir, { recursive: true, mode: 0o750 })
+  await using opened = new AsyncDisposableStack()
   const layout = await openLayout(imageCacheDir)
+  opened.use(await useDirectory(layout))
   const files = openFiles(layout)
-  const driver = await openDriver(imageCacheDriver, { dir: imageCacheDir, sqliteDb: imageCacheSqliteDb })
+  const driver = opened.use(await openDriver(imageCacheDriver, { dir: imageCacheDir, sqliteDb: imageCacheSqliteDb }))
   const { limit, minFreeSpace } = config.cache
+  const whole = opened.move()
   return {
     layout,
     files,
@@ -30,6 +34,6 @@ export async function openStore(config: Config, events: CacheEvents): Promise<Op
     space: new Space({ layout, files, driver, events, limit, maxSize: imageCacheMaxSize, minFreeSpace }),
     maxSize: imageCacheMaxSize,
     stallMs: imageCacheStallTime * 1000,
-    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
   }
 }

@@ -18,6 +18,8 @@ export interface Layout {
   readonly ownDir: string
   /** Serialises summing, evicting and reserving among all processes. */
   readonly spaceLock: string
+  /** Held by everybody who works on the directory; see use-lock.ts. */
+  readonly useLock: string
   /** Held by the one server of the directory that verifies in the background. */
   readonly scrubLock: string
   committed(id: string): string
@@ -48,6 +50,7 @@ export async function openLayout(dir: string): Promise<Layout> {
     queueNotesDir: join(ours, 'queue'),
     ownDir: ours,
     spaceLock: join(ours, 'space.lock'),
+    useLock: join(ours, 'use.lock'),
     scrubLock: join(ours, 'scrub.lock'),
     committed: (id: string) => join(dir, checked(id)),
     incomplete: (id: string) => join(layout.incompleteDir, checked(id)),

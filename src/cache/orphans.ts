@@ -28,19 +28,20 @@ export type Comparison = Readonly<{
  */
 export async function compare({ layout, driver }: OrphanTools): Promise<Comparison> {
   const onDisk = new Set((await readdir(layout.dir)).filter(isImageId))
-  const unknown = new Set(onDisk)
+  const known = await driver.sizes()
   const orphans: Orphan[] = []
   let committed = 0
   let strangers = 0
-  for await (const { id, size } of driver.list()) {
+  for (const [id, size] of known) {
     if (!isImageId(id)) strangers += size
-    else if (unknown.delete(id)) committed += size
+    else if (onDisk.has(id)) committed += size
     else orphans.push({ kind: 'entry', id })
   }
-  for (const id of unknown) {
-    const stats = await statOf(layout.committed(id))
-    if (stats?.isFile()) orphans.push({ kind: 'file', id })
-    committed += stats?.isFile() ? stats.size : 0
+  for (const id of onDisk) {
+    const stats = known.has(id) ? undefined : await statOf(layout.committed(id))
+    if (stats?.isFile() !== true) continue
+    orphans.push({ kind: 'file', id })
+    committed += stats.size
   }
   const incomplete = new Set(await readdir(layout.incompleteDir))
   for (const name of await readdir(layout.fillsDir)) {

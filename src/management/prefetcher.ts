@@ -1,4 +1,3 @@
-import pLimit from 'p-limit'
 import { abortable } from '../cache/abortable.ts'
 import type { ImageCache } from '../cache/cache.ts'
 import type { CacheEvents } from '../cache/events.ts'
@@ -7,6 +6,7 @@ import type { QueuedImage } from './management.ts'
 import type { PrefetchEvent, PrefetchSummary } from './prefetch-events.ts'
 import { PrefetchJob } from './prefetch-job.ts'
 import { follow } from './prefetch-run.ts'
+import { PrefetchTurns } from './prefetch-turns.ts'
 import { type Attempt, judge } from './prefetch-verdict.ts'
 import type { Queue } from './queue.ts'
 
@@ -34,17 +34,15 @@ const anonymous: Caller = { headers: [], host: undefined, key: undefined, query:
 export class Prefetcher implements AsyncDisposable {
   readonly #options: PrefetcherOptions
   readonly #pausesMs: readonly number[]
-  readonly #limit
+  readonly #turns: PrefetchTurns
   readonly #jobs = new Map<string, PrefetchJob>()
-  /** Jobs that want a place, with who gives it to them. */
-  readonly #waiting = new Map<PrefetchJob, (attempt: Promise<Attempt>) => void>()
   #looking: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(options: PrefetcherOptions) {
     this.#options = options
     this.#pausesMs = options.pausesMs ?? usualPausesMs
-    this.#limit = pLimit(options.concurrency)
+    this.#turns = new PrefetchTurns(options.concurrency)
   }
 
   /** Queues the image and begins to fetch it; does not wait for more than the queue entry. */
@@ -156,7 +154,7 @@ export class Prefetcher implements AsyncDisposable {
     let failures = 0
     let waits = 0
     for (;;) {
-      const verdict = judge(await this.#inTurn(job))
+      const verdict = judge(await this.#turns.take(job, () => this.#attempt(job)))
       if (verdict.kind === 'cached') {
         job.ending = true
         await queue.remove(id)
@@ -175,13 +173,7 @@ export class Prefetcher implements AsyncDisposable {
       const isOver = verdict.again === 'never' || (verdict.again === 'once' && failures > 1)
       const pauseMs = isOver ? undefined : this.#pausesMs[tries - 1]
       if (pauseMs === undefined) job.ending = true
-      const known = await queue.get(id)
-      await queue.note(id, {
-        immediate: job.immediate || known?.immediate === true,
-        attempts: (known?.attempts ?? 0) + (isWaiting ? 0 : 1),
-        reason,
-        retryAt: pauseMs === undefined ? undefined : Date.now() + pauseMs,
-      })
+      await this.#keep(job, { isFailure: !isWaiting, reason, pauseMs })
       if (pauseMs === undefined) {
         events.prefetched(id, { outcome: 'failed', reason })
         return job.tell('failed', reason)
@@ -192,29 +184,23 @@ export class Prefetcher implements AsyncDisposable {
     }
   }
 
-  /** Waits for a place, then attempts. Places go to the most urgent of those who wait when one is free. */
-  async #inTurn(job: PrefetchJob): Promise<Attempt> {
-    const { promise, resolve } = Promise.withResolvers<Attempt>()
-    this.#waiting.set(job, resolve)
-    void this.#limit(() => this.#serveNext())
+  /** What is known of the image is kept beside its queue entry; without that it is fetched all the same. */
+  async #keep(
+    { id, immediate }: PrefetchJob,
+    { isFailure, reason, pauseMs }: Readonly<{ isFailure: boolean; reason: string; pauseMs: number | undefined }>,
+  ): Promise<void> {
+    const { queue, events } = this.#options
     try {
-      return await abortable(promise, job.signal)
+      const known = await queue.get(id)
+      await queue.note(id, {
+        immediate: immediate || known?.immediate === true,
+        attempts: (known?.attempts ?? 0) + (isFailure ? 1 : 0),
+        reason,
+        retryAt: pauseMs === undefined ? undefined : Date.now() + pauseMs,
+      })
     } catch (error) {
-      // A place that it has already is given back when its fetch has ended.
-      if (this.#waiting.delete(job)) throw error
-      return promise
+      events.fault('noting why an image is still queued', id, error)
     }
-  }
-
-  async #serveNext(): Promise<void> {
-    let next: PrefetchJob | undefined
-    for (const job of this.#waiting.keys()) if (next === undefined || job.precedes(next)) next = job
-    if (next === undefined) return
-    const give = this.#waiting.get(next)
-    this.#waiting.delete(next)
-    const attempt = this.#attempt(next)
-    give?.(attempt)
-    await attempt
   }
 
   /** Never rejects. */

@@ -67,14 +67,16 @@ export class Scrubber implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
+    // What is cached meanwhile is due an interval later.
+    const longestMs = Math.min(longestSleepMs, this.#options.intervalMs || longestSleepMs)
     while (!this.#ended) {
-      let sleepMs = longestSleepMs
+      let sleepMs = longestMs
       try {
         sleepMs = await this.#pass()
       } catch (error) {
         if (!this.#ended) this.#options.events.fault('verifying cached images', undefined, error)
       }
-      await this.#sleep(Math.min(longestSleepMs, Math.max(shortestSleepMs, sleepMs)))
+      await this.#sleep(Math.min(longestMs, Math.max(shortestSleepMs, sleepMs)))
     }
   }
 

@@ -15,12 +15,11 @@ async function setUp(t: TestContext, driver: DriverName) {
   return { ...scene, prune: (maxSize: number) => prune({ ...scene, maxSize }) }
 }
 
-/** Does something once, when the list from which images are taken has been read (the one before it is for comparing). */
+/** Does something once, when the list from which images are taken has been read. */
 function afterListing({ driver }: Readonly<{ driver: Driver }>, work: () => Promise<unknown>): void {
   const list = driver.list.bind(driver)
-  let lists = 0
+  let isDue = true
   driver.list = async function* (signal) {
-    let isDue = ++lists === 2
     for await (const entry of list(signal)) {
       if (isDue) await work()
       isDue = false

@@ -25,6 +25,21 @@ export function factsCases(it: Case): void {
     assert.deepEqual(await scene.driver.get('image'), { ...entry, facts: found })
   })
 
+  it('an image that is given up has no hits, pin or facts, here and after opening again', async (scene, { open }) => {
+    await commitImage(scene, 'image', { hits: 7, pinned: true })
+    const other = await commitImage(scene, 'other', { hits: 3, pinned: true })
+    await scene.driver.giveUp('image')
+    await scene.driver.giveUp('image')
+    await scene.driver.giveUp('nope')
+    await using again = await open(scene.dir)
+    for (const driver of [scene.driver, again]) {
+      const { hits = 0, pinned = false, facts } = (await driver.get('image')) ?? {}
+      assert.deepEqual({ hits, pinned, facts }, { hits: 0, pinned: false, facts: undefined })
+      assert.equal(await driver.factsOf('image'), undefined)
+      assert.deepEqual(await driver.get('other'), other)
+    }
+  })
+
   it('facts are not replaced when others are known by now, nor those of an image that has gone', async (scene) => {
     const { facts } = await commitImage(scene, 'image')
     assert.ok(facts)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { DriverError } from '../../drivers/driver.ts'
 import type { Case } from './driver-conformance.ts'
-import { commitImage, entriesOf, evictImage, fillImage, listed, longAgo } from './driver-scene.ts'
+import { commitImage, entriesOf, evictImage, fillImage, idsOf, listed, longAgo } from './driver-scene.ts'
 
 /** Opening, closing, opening again. */
 export function lifeCases(it: Case): void {
@@ -37,12 +37,15 @@ export function lifeCases(it: Case): void {
     const uses: Record<string, () => Promise<unknown>> = {
       get: () => driver.get('image'),
       list: () => listed(driver),
+      byId: () => idsOf(driver.byId()),
       totals: () => driver.totals(),
       prepare: () => driver.prepare('other', path, facts),
       factsOf: () => driver.factsOf('image'),
+      replaceFacts: () => driver.replaceFacts('image', facts, facts),
       admit: () => driver.admit(entry),
       touch: () => driver.touch('image', Date.now()),
       pin: () => driver.pin('image', true),
+      giveUp: () => driver.giveUp('image'),
       forget: () => driver.forget('image'),
     }
     for (const [name, use] of Object.entries(uses)) {

@@ -78,6 +78,27 @@ export function listCases(it: Case): void {
     assert.equal((await scene.driver.totals()).count, many)
   })
 
+  it('sizes are those of every image, however many', async (scene) => {
+    assert.deepEqual(await scene.driver.sizes(), new Map())
+    await commitImage(scene, 'a', { size: 10, facts: undefined })
+    await commitImage(scene, 'b', { size: 0 })
+    assert.deepEqual(
+      new Map(await scene.driver.sizes()),
+      new Map([
+        ['a', 10],
+        ['b', 0],
+      ]),
+    )
+    await evictImage(scene, 'a')
+    const ids = await commitMany(scene)
+    const sizes = await scene.driver.sizes()
+    assert.deepEqual([...sizes.keys()].sort(), ['b', ...ids].sort())
+    assert.equal(
+      [...sizes.values()].reduce((sum, size) => sum + size, 0),
+      (await scene.driver.totals()).size,
+    )
+  })
+
   it('totals follow what is admitted, replaced and forgotten', async (scene) => {
     await commitImage(scene, 'a', { size: 10 })
     await commitImage(scene, 'b', { size: 0 })

@@ -44,6 +44,10 @@ class MemoryDriver implements Driver {
     }
   }
 
+  async sizes() {
+    return new Map([...this.#use().entries.values()].map(({ id, size }) => [id, size]))
+  }
+
   async totals() {
     const sizes = [...this.#use().entries.values()].map((entry) => entry.size)
     return { count: sizes.length, size: sizes.reduce((sum, size) => sum + size, 0) }
@@ -82,6 +86,10 @@ class MemoryDriver implements Driver {
     if (entry === undefined) return false
     this.#change(entry, { pinned })
     return true
+  }
+
+  giveUp(id: string): Promise<void> {
+    return this.forget(id)
   }
 
   async forget(id: string): Promise<void> {
