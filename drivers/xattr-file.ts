@@ -4,6 +4,7 @@ import type { Facts, ImageEntry, NewEntry } from './driver.ts'
 import { decodeFacts, encodeFacts, sameFacts } from './facts-record.ts'
 import { codeOf } from './thread-call.ts'
 import {
+  attributesOf,
   factsAttribute,
   hitsAttribute,
   pinnedAttribute,
@@ -31,18 +32,17 @@ export function filesIn(dir: string, lock: ReturnType<typeof openLock>) {
   const get = (id: string): ImageEntry | undefined =>
     unlessGone(() => {
       const stats = statsOf(dir, id)
-      const path = join(dir, id)
-      return (
-        stats && {
-          id,
-          size: stats.size,
-          hits: hitsOf(path),
-          accessedAt: accessedAt(stats),
-          modifiedAt: modifiedAt(stats),
-          pinned: readAttribute(path, pinnedAttribute) !== undefined,
-          facts: decodeFacts(readAttribute(path, factsAttribute)),
-        }
-      )
+      if (stats === undefined) return undefined
+      const read = attributesOf(join(dir, id))
+      return {
+        id,
+        size: stats.size,
+        hits: hitsIn(read(hitsAttribute)),
+        accessedAt: accessedAt(stats),
+        modifiedAt: modifiedAt(stats),
+        pinned: read(pinnedAttribute) !== undefined,
+        facts: decodeFacts(read(factsAttribute)),
+      }
     })
 
   return {
@@ -115,7 +115,9 @@ export function statsOf(dir: string, name: string): Stats | undefined {
   return stats?.isFile() ? stats : undefined
 }
 
-const hitsOf = (path: string): number => Number.parseInt(readAttribute(path, hitsAttribute) ?? '0', 10) || 0
+const hitsOf = (path: string): number => hitsIn(readAttribute(path, hitsAttribute))
+
+const hitsIn = (text: string | undefined): number => Number.parseInt(text ?? '0', 10) || 0
 
 function unlessGone<T>(work: () => T): T | undefined {
   try {

@@ -38,9 +38,19 @@ class XattrDriver implements Driver {
   async *#inPages(order: 'byAccess' | 'names', signal: AbortSignal | undefined): AsyncIterable<ImageEntry> {
     signal?.throwIfAborted()
     const ids = await this.#thread.ask(order)
+    const page = (start: number) => {
+      const entries = this.#thread.ask('entries', ids.slice(start, start + pageImages))
+      // Whoever stops early does not want to hear of the page ahead.
+      entries.catch(() => {})
+      return entries
+    }
+    let ahead = page(0)
     for (let start = 0; start < ids.length; start += pageImages) {
       signal?.throwIfAborted()
-      for (const entry of await this.#thread.ask('entries', ids.slice(start, start + pageImages))) {
+      const entries = await ahead
+      // The thread reads on while these are looked at.
+      if (start + pageImages < ids.length) ahead = page(start + pageImages)
+      for (const entry of entries) {
         signal?.throwIfAborted()
         yield entry
       }

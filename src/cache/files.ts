@@ -197,7 +197,8 @@ export function openFiles(layout: Layout): Files {
         if (!(await mayGo())) return { kind: 'kept' }
         await forget()
         if (!(await isNamed())) return { kind: 'absent' }
-        await unlink(path)
+        // Somebody else who need not wait for readers was quicker.
+        if (!(await unlessAbsent(unlink(path)))) return { kind: 'absent' }
         kept = !alone
         return alone ? { kind: 'removed', size: mine.size } : { kind: 'unlinked', size: mine.size, handle }
       } finally {

@@ -52,7 +52,7 @@ export type PruneVerdict = Readonly<{
 
 export type Pruned = Readonly<{ files: number; bytes: number }>
 
-/** What a clean removed; `bytes` counts files only. */
+/** What a clean removed, and orphans that it put right; `bytes` are those of the files that it removed. */
 export type Cleaned = Readonly<{ invalid: number; stalled: number; orphans: number; bytes: number }>
 
 export type { VerifyOutcome } from '../cache/events.ts'

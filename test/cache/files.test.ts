@@ -111,6 +111,25 @@ describe('image files', () => {
     assert.equal(await readFile(layout.committed(id), 'utf8'), 'new')
   })
 
+  test('of those who remove an image at once one does, and none fails', async (t) => {
+    const { layout, files } = await setUp(t)
+    for (let round = 0; round < 200; round++) {
+      await writeFile(layout.committed(id), 'abc')
+      const removals = await Promise.all([false, true, true].map((evenIfRead) => files.remove(id, evenIfRead, forget)))
+      const done = removals.filter(({ kind }) => kind === 'removed' || kind === 'unlinked')
+      assert.equal(done.length, 1, removals.map(({ kind }) => kind).join())
+      for (const removal of removals) if (removal.kind === 'unlinked') await removal.handle.close()
+    }
+  })
+
+  test('an image that may not go stays, and nothing is forgotten', async (t) => {
+    const { layout, files } = await setUp(t)
+    await writeFile(layout.committed(id), 'abc')
+    const forgetful = async () => assert.fail('forgotten')
+    assert.deepEqual(await files.remove(id, false, forgetful, async () => false), { kind: 'kept' })
+    assert.equal((await stat(layout.committed(id))).size, 3)
+  })
+
   test('an image can be taken back to be proven again, unless it is being read', async (t) => {
     const { layout, files } = await setUp(t)
     await writeFile(layout.committed(id), 'from Glance')

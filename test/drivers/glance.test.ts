@@ -1,59 +1,13 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { drivers, openDriver } from '../../drivers/index.ts'
 import { commitImage, listed } from '../support/driver-scene.ts'
-import { startPython } from '../support/python.ts'
+import { startGlance, withoutGlance } from '../support/glance-driver.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-/** Distributions package Glance for their own Python. */
-const interpreter = '/usr/bin/python3'
-
-function missing(): string | undefined {
-  try {
-    execFileSync(interpreter, ['-c', 'import glance.image_cache.drivers.sqlite, xattr'], { stdio: 'pipe' })
-    return undefined
-  } catch {
-    return `Glance is not installed for ${interpreter}`
-  }
-}
-
-/** Glance's own cache driver of that name, on `dir`. Methods of it by name, and whole downloads through it. */
-function startGlance(t: TestContext, name: string, dir: string) {
-  return startPython(
-    t,
-    interpreter,
-    `
-import os
-from glance.common import config
-from glance.image_cache.drivers import ${name}
-config.CONF([], default_config_files=[])
-config.CONF.set_override('image_cache_dir', ${JSON.stringify(dir)})
-driver = ${name}.Driver()
-for sub in ('incomplete', 'invalid', 'queue'):
-    os.makedirs(os.path.join(${JSON.stringify(dir)}, sub), exist_ok=True)
-driver.configure()
-`,
-    `
-if request['do'] == 'write':
-    with driver.open_for_write(request['id']) as file:
-        file.write(request['text'].encode())
-    return None
-if request['do'] == 'read':
-    with driver.open_for_read(request['id']) as file:
-        return file.read().decode()
-if request['do'] == 'accessed':
-    return {image['image_id']: int(image['last_accessed']) for image in driver.get_cached_images()}
-return getattr(driver, request['do'])(*request.get('args', []))
-`,
-  )
-}
-
-const skip = missing() ?? false
-
 for (const name of Object.keys(drivers)) {
-  test(`Glance's own ${name} driver and ours take turns on one directory`, { skip }, async (t) => {
+  test(`Glance's own ${name} driver and ours take turns on one directory`, { skip: withoutGlance }, async (t) => {
     const dir = await tempDir(t)
     const open = () => openDriver(name, { dir, sqliteDb: 'cache.db' })
 

@@ -31,7 +31,7 @@ async function scene(t: TestContext, driver: DriverName, ids: readonly string[])
     dir,
     names,
     prefetcher: (...flags: string[]) => startProgram(t, 'cache-prefetcher.ts', [...flags, ...config]),
-    server: () => startProxy(t, { upstream: upstream.url, driver, dir }),
+    server: (...flags: string[]) => startProxy(t, { upstream: upstream.url, driver, dir, flags }),
     /** Puts them into the queue; a server made the directory, or this does. */
     async queue(...queued: string[]) {
       for (const id of queued) await writeFile(join(dir, 'queue', id), '')
@@ -123,7 +123,7 @@ for (const driver of drivers) {
 
     test('SIGTERM and SIGINT end it at once, with and without a server; what is incomplete stays resumable', async (t) => {
       const { upstream, dir, names, queue, prefetcher, server } = await scene(t, driver, [a, b])
-      const proxy = await server()
+      const proxy = await server('--cache-prefetch-concurrency=1')
       await queue(a, b)
       for (const [signal, code] of [
         ['SIGTERM', 143],

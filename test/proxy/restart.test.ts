@@ -1,66 +1,39 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { cleanup } from '../support/cleanup.ts'
 import { get, open } from '../support/client.ts'
 import { deadline, eventually } from '../support/deadline.ts'
 import { imageId } from '../support/image-id.ts'
 import { type DriverName, drivers, startProxy } from '../support/proxy.ts'
 import { startUpstream } from '../support/scripted-upstream.ts'
+import { startProgram } from '../support/start-program.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { patternBytes } from '../support/upstream-bytes.ts'
 
 const id = imageId(1)
 const bytes = patternBytes(5_000_000)
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  assert(address !== null && typeof address === 'object')
-  return address.port
-}
-
 /** The program itself in a process of its own, so that it can be killed. */
 async function startProcess(t: TestContext, upstream: string, dir: string, driver: DriverName) {
-  const port = await freePort()
-  const child = spawn(
-    process.execPath,
-    [
-      'src/api.ts',
-      `--bind-port=${port}`,
-      '--management-bind-port=0',
-      `--image-cache-dir=${dir}`,
-      `--image-cache-driver=${driver}`,
-      '--cache-min-free-space=0',
-      '--log-level=warn',
-      `--origin-url=${upstream}`,
-    ],
-    { stdio: ['ignore', 'inherit', 'inherit'] },
-  )
-  const ended = once(child, 'exit')
-  const kill = async (signal: NodeJS.Signals) => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-    await deadline(ended, `the process ends after ${signal}`)
-    return child.exitCode
+  const program = startProgram(t, 'api.ts', [
+    '--bind-port=0',
+    '--management-bind-port=0',
+    `--image-cache-dir=${dir}`,
+    `--image-cache-driver=${driver}`,
+    '--cache-min-free-space=0',
+    `--origin-url=${upstream}`,
+  ])
+  await program.said('afterimage is ready')
+  const url = /"listening":"([^"]+)"/.exec(program.stdout())?.[1]
+  assert(url !== undefined, 'it says where it listens')
+  return {
+    image: `${url}/v2/images/${id}/file`,
+    async kill(signal: NodeJS.Signals) {
+      program.kill(signal)
+      return (await program.ended()).code
+    },
   }
-  cleanup(t, () => kill('SIGKILL'))
-  const url = `http://127.0.0.1:${port}`
-  await eventually(
-    () =>
-      get(`${url}/healthcheck`).then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-    'the program answers',
-  )
-  return { image: `${url}/v2/images/${id}/file`, kill }
 }
 
 for (const driver of drivers) {

@@ -45,3 +45,25 @@ export async function createRegion(url: string): Promise<Readonly<{ id: string }
     },
   }
 }
+
+/** A secret for programs, with the user's roles in his project; gone with the test. */
+export async function createApplicationCredential(
+  user: User,
+): Promise<Readonly<{ id: string; name: string; secret: string }> & AsyncDisposable> {
+  const token = await tokenOf(user)
+  const about = await mustAsk(`${stack.keystoneUrl}/auth/tokens`, { token, headers: { 'x-subject-token': token } })
+  const url = `${stack.keystoneUrl}/users/${textAt(about, 'token', 'user', 'id')}/application_credentials`
+  const name = `cache-${crypto.randomUUID()}`
+  const made = await mustAsk(url, { method: 'POST', token, json: { application_credential: { name } } })
+  const id = textAt(made, 'application_credential', 'id')
+  let isThere = true
+  return {
+    id,
+    name,
+    secret: textAt(made, 'application_credential', 'secret'),
+    async [Symbol.asyncDispose]() {
+      if (isThere) await mustAsk(`${url}/${id}`, { method: 'DELETE', token })
+      isThere = false
+    },
+  }
+}

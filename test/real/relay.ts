@@ -26,6 +26,8 @@ export interface Relay extends AsyncDisposable {
   hold(matches: Matches, afterBytes: number): Barrier
   /** Resets the connection of the first matching answer after so many bytes. */
   cut(matches: Matches, afterBytes: number): void
+  /** Resets every connection, new ones too, until it is mended: the store cannot be reached. */
+  break(): Readonly<{ mend(): void }>
 }
 
 export const isWholeDownload: Matches = ({ line, range }) => /^GET \S+\/file /.test(line) && range === undefined
@@ -41,8 +43,13 @@ export async function startRelay(targetUrl: string, bytesPerSecond = Number.POSI
   const faults = new Set<Fault>()
   const sockets = new Set<Socket>()
   const slow = limiter(bytesPerSecond)
+  let isBroken = false
 
   const server = createServer({ noDelay: true }, (client) => {
+    if (isBroken) {
+      client.resetAndDestroy()
+      return
+    }
     const upstream = connect({ host: hostname, port: Number(port), noDelay: true })
     let current: PassedRequest | undefined
     for (const socket of [client, upstream]) {
@@ -113,6 +120,15 @@ export async function startRelay(targetUrl: string, bytesPerSecond = Number.POSI
         },
       }
       faults.add(fault)
+    },
+    break() {
+      isBroken = true
+      for (const socket of sockets) socket.resetAndDestroy()
+      return {
+        mend() {
+          isBroken = false
+        },
+      }
     },
     async [Symbol.asyncDispose]() {
       server.close()

@@ -2,8 +2,11 @@
 
 glance_configure() {
   [ -e glance/policy.yaml ] || echo '{}' >glance/policy.yaml
-  glance_conf glance "$GLANCE_PORT" keystone
-  [ -z "$GLANCE_CACHED_PORT" ] || glance_conf glance-cached "$GLANCE_CACHED_PORT" keystone+caching
+  glance_conf glance "$GLANCE_PORT" keystone ''
+  [ -z "$GLANCE_CACHED_PORT" ] ||
+    glance_conf glance-cached "$GLANCE_CACHED_PORT" keystone+cachemanagement "image_cache_dir = $STACK/glance-cache
+image_cache_driver = sqlite
+image_cache_max_size = 107374182400"
 }
 
 # Two stores: `file`, where images are uploaded to, and `web`, images that lie on another web server. Glance cannot give
@@ -17,10 +20,7 @@ workers = $GLANCE_WORKERS
 log_file = $STACK/log/$1.log
 enabled_backends = file:file, web:http
 show_multiple_locations = true
-image_cache_dir = $STACK/glance-cache
-image_cache_driver = sqlite
-image_cache_max_size = 107374182400
-cache_prefetcher_interval = 0
+$4
 [database]
 connection = sqlite:///$STACK/glance/glance.db
 [glance_store]

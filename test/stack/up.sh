@@ -11,7 +11,7 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 source "$here/settings.sh"
 cd "$STACK"
-mkdir -p keystone glance images staging tasks lock glance-cache
+mkdir -p keystone glance images staging tasks lock glance-cache home
 
 # With SQLite's rollback journal the workers of a service lock each other out.
 write_ahead_log() { python3 -c 'import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute("PRAGMA journal_mode=WAL")' "$1"; }
