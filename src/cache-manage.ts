@@ -4,10 +4,13 @@ import { programVersion } from './config/program-version.ts'
 
 /** afterimage-cache-manage: what is in a server's cache, what is to come and what is to go. */
 
-// Whoever reads the output may have seen enough (`| head`).
+// As with the server: `migrate` makes files of the cache.
+process.umask(0o027)
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(0)
+  // Whoever reads the output may have seen enough (`| head`).
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`The output cannot be written: ${error.message}\n`)
+  process.exit(1)
 })
 process.exitCode = await runManage({
   program: 'afterimage-cache-manage',

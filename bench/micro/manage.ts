@@ -1,6 +1,6 @@
 /**
  * How long does it take to manage a large cache? For each metadata driver a directory with many tiny images, then the
- * server's start, its list over HTTP, and the programs: `node bench/micro/manage.ts [--entries N] [--dir DIR]`.
+ * server's start, its list over HTTP, and the programs: `npm run bench:manage -- [--entries N] [--dir DIR]`.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -55,7 +55,14 @@ async function* measured(driver: string): AsyncIterable<Row> {
   const server = await startServer({
     name: 'Afterimage',
     program: process.execPath,
-    args: ['src/api.ts', ...options, ...listeners, '--bind-host=127.0.0.1', '--log-level=warn'],
+    args: [
+      '--max-semi-space-size=8',
+      'dist/src/api.js',
+      ...options,
+      ...listeners,
+      '--bind-host=127.0.0.1',
+      '--log-level=warn',
+    ],
     cwd: checkout,
     log: join(home, `${driver}.log`),
     readyUrl: `${url}/healthcheck`,
@@ -63,10 +70,10 @@ async function* measured(driver: string): AsyncIterable<Row> {
   try {
     yield { what: 'server start', seconds: since(began), peakMiB: await peakMiB(server.pid), remark: '' }
     for (let round = 1; round <= 3; round++) yield await listOver(server, url, round)
-    yield await program('afterimage-cache-manage list-cached', ['src/cache-manage.ts', `-p${port}`, 'list-cached'])
-    const json = ['src/cache-manage.ts', `-p${port}`, '--json', 'list-cached']
+    yield await program('afterimage-cache-manage list-cached', ['dist/src/cache-manage.js', `-p${port}`, 'list-cached'])
+    const json = ['dist/src/cache-manage.js', `-p${port}`, '--json', 'list-cached']
     yield await program('afterimage-cache-manage list-cached --json', json)
-    const pruner = ['src/cache-pruner.ts', '--dry-run', ...options]
+    const pruner = ['dist/src/cache-pruner.js', '--dry-run', ...options]
     yield await program('afterimage-cache-pruner --dry-run', pruner)
     yield await program('afterimage-cache-pruner --dry-run --json', [...pruner, '--json'])
   } finally {

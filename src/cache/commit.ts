@@ -3,7 +3,6 @@ import type { Driver, Facts } from '../../drivers/driver.ts'
 import type { Kept } from './doubts.ts'
 import { isAbsent } from './error-code.ts'
 import type { Files, Owned } from './files.ts'
-import { removeFillRecord } from './fill-record.ts'
 import type { Layout } from './layout.ts'
 
 export type CommitOptions = Readonly<{
@@ -49,9 +48,11 @@ export async function commit(options: CommitOptions): Promise<boolean> {
 
   await driver.admit({ id: owned.id, size, modifiedAt, facts, ...kept })
 
-  await rm(layout.queued(owned.id), { force: true })
-  await rm(layout.queueNote(owned.id), { force: true })
-  await removeFillRecord(layout, owned.id)
+  // It is cached, whatever becomes of these: the cleaner finds what stays.
+  const { id } = owned
+  for (const path of [layout.queued(id), layout.queueNote(id), layout.fillRecord(id)]) {
+    await rm(path, { force: true }).catch(() => {})
+  }
   return true
 }
 

@@ -44,6 +44,7 @@ export async function fetchImage(
   caller: Caller,
   { signal = new AbortController().signal, onArriving = () => {} }: FetchOptions,
 ): Promise<Fetched> {
+  let wasGivenUp = false
   try {
     for (;;) {
       if (signal.aborted) return { kind: 'stopped' }
@@ -101,11 +102,17 @@ export async function fetchImage(
     return { kind: 'failed', outcome, error }
   }
 
-  /** When the other process gives up, what it has left is gone on with here. */
+  /**
+   * When the other process gives up, what it has left is gone on with here; but not while a client still reads that
+   * file, here or there: to look for the end of it by asking again would be a download each time.
+   */
   async function foreign(following: ForeignFill): Promise<Fetched | 'again'> {
     const { record, received } = following
     onArriving({ size: record.size, resumedAt: received, received: () => following.received })
-    return (await following.committed(signal)) ? { kind: 'committed' } : 'again'
+    if (await following.committed(signal)) return { kind: 'committed' }
+    if (wasGivenUp) return { kind: 'not-cacheable', reason: 'busy', detail: 'what another fill has left is in use' }
+    wasGivenUp = true
+    return 'again'
   }
 
   /** An image that has no data yet, or may not be given now, is refused in many ways: its record says why. */

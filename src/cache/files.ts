@@ -115,7 +115,7 @@ export function openFiles(layout: Layout): Files {
 
   const openForRemoval = (path: string) =>
     open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
-      if (isAbsent(error)) return undefined
+      if (isNoFile(error)) return undefined
       throw error
     })
 
@@ -251,10 +251,13 @@ async function openUnnoticed(path: string): Promise<FileHandle | undefined> {
       throw error
     })
   } catch (error) {
-    if (isAbsent(error)) return undefined
+    if (isNoFile(error)) return undefined
     throw error
   }
 }
+
+/** There is nothing of this name, or a link or a directory that somebody put there: no image. */
+const isNoFile = (error: unknown): boolean => ['ENOENT', 'ELOOP', 'EISDIR'].includes(errorCode(error) ?? '')
 
 /** False when what it was about has gone meanwhile: somebody removed the name after we had looked. */
 const unlessAbsent = (work: Promise<void>): Promise<boolean> =>
@@ -267,8 +270,13 @@ const unlessAbsent = (work: Promise<void>): Promise<boolean> =>
   )
 
 /** Makes a rename in this directory survive a power loss. */
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+export const syncDirectory = (path: string): Promise<void> => sync(path, constants.O_DIRECTORY)
+
+/** Makes what is known of this file survive one, its attributes and times too. */
+export const syncFile = (path: string): Promise<void> => sync(path, constants.O_NOFOLLOW)
+
+async function sync(path: string, flags: number): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | flags)
   try {
     await handle.sync()
   } finally {

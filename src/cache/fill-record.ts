@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Kept } from './doubts.ts'
 import { isAbsent } from './error-code.ts'
 import type { Layout } from './layout.ts'
 
@@ -16,6 +17,8 @@ export type FillFacts = Readonly<{
   updatedAt: string | undefined
   /** Bytes that are left over from an earlier life: unproven, while everything after them came from the upstream now. */
   startAt: number
+  /** What the image keeps that was cached before: it must not be lost with this process. */
+  kept?: Kept
 }>
 
 /** How far the writer is. Never deduced from the file's size, which says nothing once files are sparse or preallocated. */
@@ -152,5 +155,14 @@ function parseFacts(text: string): FillFacts | undefined {
     hashValue: optionalText('hashValue'),
     updatedAt: optionalText('updatedAt'),
     startAt: typeof field('startAt') === 'number' ? Number(field('startAt')) : size,
+    ...keptIn(field('kept')),
   }
+}
+
+function keptIn(value: unknown): Pick<FillFacts, 'kept'> {
+  if (typeof value !== 'object' || value === null) return {}
+  const fields = new Map<string, unknown>(Object.entries(value))
+  const [hits, accessedAt] = [fields.get('hits'), fields.get('accessedAt')]
+  if (typeof hits !== 'number' || typeof accessedAt !== 'number') return {}
+  return { kept: { hits, accessedAt, pinned: fields.get('pinned') === true } }
 }

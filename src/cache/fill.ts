@@ -1,4 +1,5 @@
 import type { Caller, ImageRecord } from '../origin/origin.ts'
+import { abortable } from './abortable.ts'
 import { commit } from './commit.ts'
 import type { DigestJob } from './digest.ts'
 import { strongestProof } from './digest-name.ts'
@@ -182,7 +183,8 @@ export class Fill implements Following {
   async #prove(expected: string | undefined): Promise<void> {
     if (this.#digest === undefined || expected === undefined) return
     this.#digest.advance(this.record.size)
-    const found = await this.#digest.end()
+    // Of a large image that lay here already there is much to look at: who stops it does not wait for that.
+    const found = await abortable(this.#digest.end(), this.#abort.signal)
     if (found !== expected) throw new UpstreamFailed('wrong', `the bytes have digest ${found}, declared is ${expected}`)
   }
 

@@ -43,6 +43,7 @@ type LeftOver = Readonly<{
   size: number
   hashValue: string | undefined
   md5: string | undefined
+  kept: Kept | undefined
 }>
 
 /**
@@ -148,7 +149,7 @@ async function startFill(tools: MissTools, start: FillStart): Promise<Fill> {
 /** Takes `incomplete/<id>` and records what it is to become. undefined: another process has it. */
 async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver: LeftOver | undefined) {
   const { files, layout, driver } = tools
-  const known = leftOver?.place === 'unproven' ? await driver.get(id) : tools.keptOf(id)
+  const known = leftOver?.place === 'unproven' ? await driver.get(id) : (tools.keptOf(id) ?? leftOver?.kept)
   const kept = known && { hits: known.hits, accessedAt: known.accessedAt, pinned: known.pinned }
   let owned = leftOver?.place === 'unproven' ? await files.demote(id) : await files.claim(id)
   if (owned === undefined) return undefined
@@ -163,6 +164,7 @@ async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver
       hashValue: record.hashValue,
       updatedAt: record.updatedAt,
       startAt,
+      ...(kept && { kept }),
     }
     const fillRecord = await createFillRecord(layout, id, facts, { watermark: startAt, synced: 0 })
     return { owned, fillRecord, startAt, kept }
@@ -179,7 +181,8 @@ async function findLeftOver(tools: MissTools, id: string): Promise<LeftOver | un
     if (committed !== undefined) {
       await committed.handle.close()
       const { ino, size } = committed.stats
-      return { place: 'unproven', inode: ino, at: size, onDisk: size, size, hashValue: undefined, md5: undefined }
+      const unknown = { hashValue: undefined, md5: undefined, kept: undefined }
+      return { place: 'unproven', inode: ino, at: size, onDisk: size, size, ...unknown }
     }
     const record = await readFillRecord(layout, id)
     const handle = record === undefined ? undefined : await files.openIncomplete(id)
@@ -188,8 +191,8 @@ async function findLeftOver(tools: MissTools, id: string): Promise<LeftOver | un
     await handle.close()
     const at = resumableAt(record, { inode: stats.ino, size: stats.size })
     if (at === 0) return undefined
-    const { size, hashValue, md5 } = record.facts
-    return { place: 'incomplete', inode: stats.ino, at, onDisk: stats.blocks * 512, size, hashValue, md5 }
+    const { size, hashValue, md5, kept } = record.facts
+    return { place: 'incomplete', inode: stats.ino, at, onDisk: stats.blocks * 512, size, hashValue, md5, kept }
   } catch (error) {
     // What cannot be read cannot be gone on with; the image is downloaded as if it were not there.
     tools.events.fault('looking for a fill to resume', id, error)

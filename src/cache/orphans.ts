@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import type { Driver } from '../../drivers/driver.ts'
 import { isAbsent } from './error-code.ts'
 import { isImageId } from './image-id.ts'
@@ -81,8 +81,9 @@ export async function isOrphan({ layout, driver }: OrphanTools, { kind, id }: Or
   }
 }
 
+/** A link is no image: it is not followed, here as wherever images are opened. */
 export const statOf = (path: string) =>
-  stat(path).catch((error: unknown) => {
+  lstat(path).catch((error: unknown) => {
     if (isAbsent(error)) return undefined
     throw error
   })

@@ -47,7 +47,11 @@ export async function putRight(tools: ReconcileTools, orphans: readonly Orphan[]
   const done: Orphan[] = []
   for (const some of batches(orphans)) {
     // Nobody may want to begin a fill meanwhile: it would take the place that is claimed here for another's fill.
-    const repaired = await tools.space.exclusively(() => Promise.all(some.map((orphan) => claimed(tools, orphan))))
+    const repairing = tools.space.exclusively(() => Promise.all(some.map((orphan) => claimed(tools, orphan))))
+    const repaired = await repairing.catch((error: unknown) => {
+      tools.events.fault('reconciling', undefined, error)
+      return []
+    })
     done.push(...some.filter((_, index) => repaired[index]))
   }
   return done

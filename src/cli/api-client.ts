@@ -29,6 +29,7 @@ export function openApiClient(address: ServerAddress, tokens: TokenSource, reach
     what: 'image API',
     url: address.url,
     cafile: reach.cafile,
+    cafileOption: '--os-cacert',
     insecure: reach.insecure,
     connectTimeoutMs: 10_000,
     idleTimeoutMs: 120_000,

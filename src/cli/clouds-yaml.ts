@@ -38,6 +38,7 @@ export function readCloud(name: string, places: Places): Cloud {
   const secure = find('secure', env.OS_CLIENT_SECURE_FILE, places)
   const cloud = merged(clouds.get(name), secure === undefined ? undefined : cloudsOf(secure).get(name))
   if (!(cloud instanceof Map)) {
+    if (clouds.has(name)) throw new CommandFailed(`Cloud ${name} in ${file} is no mapping.`)
     const known = [...clouds.keys()].join(', ')
     throw new CommandFailed(`Cloud ${name} was not found in ${file}${known === '' ? '' : `, which has ${known}`}.`)
   }
@@ -60,7 +61,8 @@ function readEntry(cloud: Mapping, home: string): Cloud {
   return {
     auth: fields,
     cacert: cacert?.replace(/^~(?=\/)/, home),
-    verify: !/^(false|no|off|0)$/i.test(text('verify') ?? 'true'),
+    // What is neither yes nor no is on the safe side.
+    verify: !/^(false|no|off|0)$/i.test(text('verify') ?? '') && !/^(true|yes|on|1)$/i.test(text('insecure') ?? ''),
   }
 }
 
@@ -88,9 +90,18 @@ function cloudsOf(file: string): Mapping {
     const line = text.slice(0, error.pos[0]).split('\n').length
     throw new CommandFailed(`${file}, line ${line}: this is no YAML (${error.code}).`)
   }
-  const root: unknown = document.toJS({ mapAsMap: true })
+  const root = contentOf(document, file)
   const clouds: unknown = root instanceof Map ? root.get('clouds') : undefined
   return clouds instanceof Map ? clouds : new Map()
+}
+
+/** Aliases are followed here: what is wrong with one is told with its name, which may be a password's. */
+function contentOf(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ mapAsMap: true })
+  } catch {
+    throw new CommandFailed(`${file}: this is no YAML: an alias (*) without its anchor, or too many aliases.`)
+  }
 }
 
 function read(file: string): string {

@@ -14,7 +14,7 @@ export interface Session {
   print(text: string): void
   /** A line about what goes on: on stdout as Glance has it, on stderr when stdout is JSON. */
   say(text: string): void
-  /** Asks `question [y/N] `; true at once with --force. The end of the input is a no. */
+  /** Asks `question [y/N] `; true at once with --force. Rejects where nobody answers. */
   confirm(question: string): Promise<boolean>
   migrate: Migrate
 }

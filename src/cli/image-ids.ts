@@ -10,7 +10,7 @@ export function readImageIds({ name, takes }: Command, words: readonly string[])
   const needsOne = takes === 'ids' || takes === 'one-id'
   if ((needsOne && words.length === 0) || (takes === 'one-id' && words.length > 1)) {
     const first = takes === 'one-id' ? ' as the first and only argument' : ''
-    throw new UsageError(`Please specify the ID of the image you wish for command '${name}'${first}.`)
+    throw new CommandFailed(`Please specify the ID of the image you wish for command '${name}'${first}.`)
   }
   return [...new Set(words.map(canonical))]
 }

@@ -20,6 +20,7 @@ export async function keystoneToken(login: Login, { cafile, insecure, trace }: R
     what: 'Keystone',
     url: login.authUrl,
     cafile,
+    cafileOption: '--os-cacert',
     insecure,
     connectTimeoutMs: 10_000,
     idleTimeoutMs: 60_000,

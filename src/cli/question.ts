@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 /** Questions to the person at the terminal, or to the file on stdin. */
 export interface Questioner extends Disposable {
-  /** True for `y` or `yes`. The end of the input is a no. */
+  /** True for `y` or `yes`. Rejects at the end of the input: what nobody confirmed must not look done to a script. */
   confirm(question: string): Promise<boolean>
 }
 
@@ -17,9 +17,12 @@ export function openQuestioner(input: Readable, write: (text: string) => void): 
       answers ??= lines[Symbol.asyncIterator]()
       write(`${question} [y/N] `)
       const answer = await answers.next()
-      // Nobody has ended the line.
-      if (answer.done === true) write('\n')
-      return answer.done !== true && /^(y|yes)$/i.test(answer.value)
+      if (answer.done === true) {
+        // Nobody has ended the line.
+        write('\n')
+        throw new Error('EOF when reading a line')
+      }
+      return /^(y|yes)$/i.test(answer.value)
     },
     [Symbol.dispose]() {
       lines?.close()

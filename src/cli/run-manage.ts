@@ -36,10 +36,12 @@ export async function runManage(surroundings: Surroundings): Promise<number> {
     if (read.has('help') || (name === 'help' && words.length === 0)) stdout.write(help(program))
     else if (read.has('version')) stdout.write(`${version}\n`)
     else if (name === undefined) throw new UsageError('the following arguments are required: command')
-    else if (name === 'help') return explain(surroundings, words[0] ?? '')
+    else if (name === 'help') return explain(surroundings, read, words[0] ?? '')
     else {
       const command = commands.find((candidate) => candidate.name === name)
-      return command === undefined ? unknown(surroundings, name) : await carryOut(surroundings, command, read, words)
+      return command === undefined
+        ? unknown(surroundings, read, name)
+        : await carryOut(surroundings, command, read, words)
     }
     return 0
   } catch (error) {
@@ -101,15 +103,16 @@ async function attempt(work: () => Promise<boolean>, onFailure: (error: unknown)
   }
 }
 
-function explain(surroundings: Surroundings, name: string): number {
+function explain(surroundings: Surroundings, read: Arguments, name: string): number {
   const command = commands.find((candidate) => candidate.name === name)
-  if (command === undefined) return unknown(surroundings, name)
+  if (command === undefined) return unknown(surroundings, read, name)
   surroundings.stdout.write(helpOf(surroundings.program, command))
   return 0
 }
 
-function unknown({ stdout, stderr }: Surroundings, name: string): number {
-  stdout.write(`\nError: "${name}" is not a valid command.\n\n${commandHelp()}\n`)
+function unknown({ stdout, stderr }: Surroundings, read: Arguments, name: string): number {
+  const aside = read.has('json') ? stderr : stdout
+  aside.write(`\nError: "${name}" is not a valid command.\n\n${commandHelp()}\n`)
   stderr.write(`Unknown command: ${name}\n`)
   return 1
 }

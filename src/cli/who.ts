@@ -74,7 +74,8 @@ function methodOf(fields: AuthFields): Method | undefined {
       : undefined
   }
   const method = methods[type.toLowerCase()]
-  if (method === undefined) {
+  // With a token at hand Keystone need not be asked in that way.
+  if (method === undefined && fields.token === undefined) {
     const known = Object.keys(methods).join(', ')
     throw new CommandFailed(`Authentication type '${type}' is not supported: one of ${known}.`)
   }

@@ -33,8 +33,10 @@ export type Group = Readonly<{
   options: Readonly<Record<string, Option>>
 }>
 
+/** A Glance may stand behind a proxy on this machine, and then everybody comes from loopback. */
 function managementAuth({ textOf }: Situation): string {
   if (textOf('keystone', 'auth_url') !== '') return 'keystone'
+  if (textOf('origin', 'type') === 'glance') return 'disabled'
   const hosts = [textOf('DEFAULT', 'bind_host') || '127.0.0.1', textOf('management', 'bind_host') || '127.0.0.1']
   return hosts.every(isLoopback) ? 'none' : 'disabled'
 }
@@ -220,7 +222,7 @@ export const optionTable = {
       auth: {
         kind: choice('keystone', 'none', 'disabled'),
         default: {
-          text: '`keystone` if `[keystone] auth_url` is set; else `none` if both listeners are on loopback addresses; else `disabled`',
+          text: '`keystone` if `[keystone] auth_url` is set; else `none` for a directory of images if both listeners are on loopback addresses; else `disabled`',
           from: managementAuth,
         },
         help: 'Who may manage the cache: who has an admin role by the word of Keystone, everybody, or nobody (404)',

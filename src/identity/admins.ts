@@ -87,10 +87,16 @@ export function openAdmins(options: AdminsOptions): Admins {
 /** Names of the token's roles, none for an unscoped one; undefined when the token is not accepted. */
 async function rolesIn(answer: Answer, where: string): Promise<string[] | undefined> {
   const { bytes, whole } = await readShort(answer, answerMost)
-  if (answer.status === 401 || answer.status === 404) return undefined
   const failed = (what: string) => new KeystoneFailed(`${where}: validating a token: ${what}`)
+  const body = whole ? parsedJson(bytes.toString('utf8')) : undefined
+  if (answer.status === 401) return undefined
+  if (answer.status === 404) {
+    // About the token it says so in its own form; any other 404 is about the path, and would refuse everybody for ever.
+    if (member(body, 'error') !== undefined) return undefined
+    throw failed('status 404: check auth_url, it leads to no Identity API v3')
+  }
   if (answer.status !== 200) throw failed(`status ${answer.status}`)
-  const token = whole ? member(parsedJson(bytes.toString('utf8')), 'token') : undefined
+  const token = member(body, 'token')
   if (typeof token !== 'object' || token === null) throw failed('a 200 that describes no token')
   const roles = member(token, 'roles')
   if (!Array.isArray(roles)) return []

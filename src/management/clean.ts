@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
+import { isAbsent } from '../cache/error-code.ts'
 import { removeFillRecord } from '../cache/fill-record.ts'
 import { readLockTable } from '../cache/lock-table.ts'
 import { compare, isOrphan, type Orphan } from '../cache/orphans.ts'
@@ -52,9 +53,11 @@ export async function* planClean(tools: CleanTools): AsyncIterable<CleanVerdict>
 async function removed(tools: CleanTools, found: Garbage): Promise<boolean> {
   try {
     if (found.kind === 'stalled') return await removeStalled(tools, found.name)
-    await rm(found.path)
+    await unlink(found.path)
     return true
   } catch (error) {
+    // Another clean, or who needed the room, was quicker: it is theirs to count.
+    if (isAbsent(error)) return false
     tools.events.fault('cleaning', found.name, error)
     return false
   }

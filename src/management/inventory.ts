@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import type { Driver, ImageEntry } from '../../drivers/driver.ts'
 import type { ImageCache } from '../cache/cache.ts'
 import { isAbsent } from '../cache/error-code.ts'
@@ -94,10 +94,10 @@ async function leftOver(layout: Layout, id: string, isOwned: boolean): Promise<I
   }
 }
 
-/** Bytes of a file; undefined when there is none. */
+/** Bytes of a file; undefined when there is none. What somebody linked to, or a directory, is none. */
 export const sizeOf = (path: string): Promise<number | undefined> =>
-  stat(path).then(
-    ({ size }) => size,
+  lstat(path).then(
+    (stats) => (stats.isFile() ? stats.size : undefined),
     (error: unknown) => {
       if (isAbsent(error)) return undefined
       throw error

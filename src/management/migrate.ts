@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import type { Driver, ImageEntry } from '../../drivers/driver.ts'
 import { isAbsent } from '../cache/error-code.ts'
-import { syncDirectory } from '../cache/files.ts'
+import { syncDirectory, syncFile } from '../cache/files.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { Layout } from '../cache/layout.ts'
 import { ownDirectory } from '../cache/use-lock.ts'
@@ -32,18 +32,21 @@ export async function migrate({ layout, from, to }: MigrateOptions): Promise<Mig
     await using target = await to()
     await eachOf(source, async (entry) => {
       if (!(await isThere(layout, entry.id))) moved.missing++
-      else if (!(await isGivenUp(source, target, entry))) await target.admit(entry)
+      else if (!(await isGivenUp(source, target, entry))) {
+        await target.admit(entry)
+        moved.images++
+        moved.hits += entry.hits
+        if (entry.pinned) moved.pinned++
+        if (entry.facts !== undefined) moved.proven++
+      }
     })
     await eachOf(source, async (entry) => {
       if (!(await isThere(layout, entry.id)) || (await isGivenUp(source, target, entry))) return
       await check(target, entry)
-      moved.images++
-      moved.hits += entry.hits
-      if (entry.pinned) moved.pinned++
-      if (entry.facts !== undefined) moved.proven++
+      // Closing puts a database on disk; attributes and times get there with their file.
+      if (target.name === 'xattr') await syncFile(layout.committed(entry.id))
     })
   }
-  // Closing has put a database on disk; attributes and times get there with the directory.
   await syncDirectory(layout.dir)
   await eachOf(source, ({ id }) => source.giveUp(id))
   return moved
@@ -74,7 +77,7 @@ async function check(target: Driver, { id, hits, pinned, facts }: ImageEntry): P
 }
 
 const isThere = (layout: Layout, id: string): Promise<boolean> =>
-  stat(layout.committed(id)).then(
+  lstat(layout.committed(id)).then(
     (stats) => stats.isFile(),
     (error: unknown) => {
       if (isAbsent(error)) return false

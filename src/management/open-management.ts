@@ -1,3 +1,4 @@
+import { putRight } from '../cache/reconcile.ts'
 import type { Caller } from '../origin/origin.ts'
 import { type CleanTools, clean } from './clean.ts'
 import { cachedImages, type InventoryTools, imageState, incompleteImages, sizeOf } from './inventory.ts'
@@ -25,10 +26,9 @@ export function openManagement(tools: ManagementTools): Management {
   async function remove(id: string): Promise<boolean> {
     // Its readers were granted it and get the rest.
     if (await space.evict(id, 'removed', true)) return true
-    // What an operator removed by hand is still listed until then.
-    const isKnown = (await driver.get(id)) !== undefined
-    if (isKnown) await driver.forget(id)
-    return isKnown
+    // What an operator removed by hand is still known until then. Not what has just been committed.
+    if ((await driver.get(id)) === undefined) return false
+    return (await putRight(tools, [{ kind: 'entry', id }])).length > 0
   }
 
   return {
@@ -60,6 +60,8 @@ export function openManagement(tools: ManagementTools): Management {
       const held = await files.openCommitted(id)
       if (held === undefined) return false
       try {
+        // The end of its commit writes the entry anew.
+        await cache.arriving(id)?.done
         return await driver.pin(id, pinned)
       } finally {
         await held.handle.close()

@@ -57,6 +57,8 @@ function againAfter({ reason }: Extract<Fetched, { kind: 'not-cacheable' }>): Ag
     case 'no-space':
     case 'no-inodes':
     case 'cache-failed':
+    // The record is asked for once, and what fails there may be better the next time.
+    case 'no-record':
       return 'pauses'
     default:
       return 'never'

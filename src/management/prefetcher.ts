@@ -3,12 +3,13 @@ import type { ImageCache } from '../cache/cache.ts'
 import type { CacheEvents } from '../cache/events.ts'
 import type { Caller } from '../origin/origin.ts'
 import type { QueuedImage } from './management.ts'
+import { periodically } from './periodically.ts'
 import type { PrefetchEvent, PrefetchSummary } from './prefetch-events.ts'
 import { PrefetchJob } from './prefetch-job.ts'
 import { follow } from './prefetch-run.ts'
 import { PrefetchTurns } from './prefetch-turns.ts'
 import { type Attempt, judge } from './prefetch-verdict.ts'
-import type { Queue } from './queue.ts'
+import type { Queue, QueueNote } from './queue.ts'
 
 export type PrefetcherOptions = Readonly<{
   queue: Queue
@@ -36,7 +37,7 @@ export class Prefetcher implements AsyncDisposable {
   readonly #pausesMs: readonly number[]
   readonly #turns: PrefetchTurns
   readonly #jobs = new Map<string, PrefetchJob>()
-  #looking: NodeJS.Timeout | undefined
+  #looking: AsyncDisposable | undefined
   #closed = false
 
   constructor(options: PrefetcherOptions) {
@@ -50,7 +51,7 @@ export class Prefetcher implements AsyncDisposable {
     const { queue } = this.#options
     for (let job = this.#jobs.get(id); job?.ending === true; job = this.#jobs.get(id)) await job.done
     await queue.add(id)
-    await queue.note(id, { immediate: true, attempts: 0, reason: undefined, retryAt: undefined })
+    await this.#note(id, () => ({ immediate: true, attempts: 0, reason: undefined, retryAt: undefined }))
     const queuedAt = (await queue.get(id))?.queuedAt ?? Date.now()
     const job = this.#jobFor({ id, queuedAt, immediate: true }, true)
     if (caller !== undefined) job.caller = caller
@@ -94,24 +95,22 @@ export class Prefetcher implements AsyncDisposable {
       const isGivenUp = entry.attempts > 0 && entry.retryAt === undefined
       if (entry.immediate && !isGivenUp) this.#jobFor(entry, true)
     }
-    if (intervalMs > 0 && !this.#closed) this.#looking = setInterval(() => void this.#look(), intervalMs).unref()
+    if (this.#closed) return
+    const onFault = (error: unknown) => this.#options.events.fault('looking into the queue', undefined, error)
+    this.#looking = periodically(intervalMs, () => this.#look(), onFault)
   }
 
   /** Ends what is under way and leaves it to be resumed; the queue stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    clearInterval(this.#looking)
+    await this.#looking?.[Symbol.asyncDispose]()
     const jobs = [...this.#jobs.values()]
     for (const job of jobs) job.stop()
     await Promise.all(jobs.map((job) => job.done))
   }
 
   async #look(): Promise<void> {
-    try {
-      for (const entry of await this.#options.queue.list()) this.#jobFor(entry, true)
-    } catch (error) {
-      this.#options.events.fault('looking into the queue', undefined, error)
-    }
+    for (const entry of await this.#options.queue.list()) this.#jobFor(entry, true)
   }
 
   #jobFor(
@@ -184,20 +183,23 @@ export class Prefetcher implements AsyncDisposable {
     }
   }
 
-  /** What is known of the image is kept beside its queue entry; without that it is fetched all the same. */
   async #keep(
     { id, immediate }: PrefetchJob,
     { isFailure, reason, pauseMs }: Readonly<{ isFailure: boolean; reason: string; pauseMs: number | undefined }>,
   ): Promise<void> {
+    await this.#note(id, (known) => ({
+      immediate: immediate || known?.immediate === true,
+      attempts: (known?.attempts ?? 0) + (isFailure ? 1 : 0),
+      reason,
+      retryAt: pauseMs === undefined ? undefined : Date.now() + pauseMs,
+    }))
+  }
+
+  /** What is known of the image is kept beside its queue entry; without that it is fetched all the same. */
+  async #note(id: string, noteOf: (known: QueuedImage | undefined) => QueueNote): Promise<void> {
     const { queue, events } = this.#options
     try {
-      const known = await queue.get(id)
-      await queue.note(id, {
-        immediate: immediate || known?.immediate === true,
-        attempts: (known?.attempts ?? 0) + (isFailure ? 1 : 0),
-        reason,
-        retryAt: pauseMs === undefined ? undefined : Date.now() + pauseMs,
-      })
+      await queue.note(id, noteOf(await queue.get(id)))
     } catch (error) {
       events.fault('noting why an image is still queued', id, error)
     }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { isAbsent } from '../cache/error-code.ts'
 import type { QueuedImage } from './management.ts'
 
 /** What is known of a queue entry beyond that it is there. See QueuedImage. */
@@ -21,12 +20,12 @@ export async function writeQueueNote(path: string, { inode, queuedAt }: QueueFil
   }
 }
 
-/** Undefined when there is none, or what is there is about an older entry or no note of ours. */
+/**
+ * Undefined when there is none, or what is there is about an older entry, no note of ours or not to be read (made by a
+ * program that ran as another user): the entry itself needs none.
+ */
 export async function readQueueNote(path: string, file: QueueFile): Promise<QueueNote | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (isAbsent(error)) return undefined
-    throw error
-  })
+  const text = await readFile(path, 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
   const fields = parse(text)
   if (fields.get('inode') !== file.inode || fields.get('queuedAt') !== file.queuedAt) return undefined

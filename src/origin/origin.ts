@@ -15,7 +15,7 @@ export type Caller = Readonly<{
   host: string | undefined
   /** Hash of the token when it is the sole credential, so that a "yes" may be reused; undefined: ask every time. */
   key: string | undefined
-  /** Raw query with its `?`, or '': Glance's `prefer=` for downloads. */
+  /** Raw query with its `?`, or '': Glance's `prefer=`, for downloads only. */
   query: string
 }>
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { describe, type TestContext, test } from 'node:test'
 import type { Facts } from '../../drivers/driver.ts'
 import { openFiles } from '../../src/cache/files.ts'
@@ -73,6 +73,23 @@ describe('reconciling', () => {
     await writeFile(scene.layout.fillRecord(imageId(2)), 'x')
     assert.deepEqual(await reconcile(scene), { admitted: 0, forgotten: 1, tidied: 1 })
     assert.equal(await scene.driver.get(id), undefined)
+  })
+
+  test('a link of an image’s name is none', async (t) => {
+    const scene = await setUp(t)
+    await writeFile(`${scene.layout.dir}/elsewhere`, 'x')
+    await symlink(`${scene.layout.dir}/elsewhere`, scene.layout.committed(id))
+    assert.deepEqual(await reconcile(scene), { admitted: 0, forgotten: 0, tidied: 0 })
+    assert.equal(await scene.driver.get(id), undefined)
+  })
+
+  test('where the lock for space cannot be had that is reported, and the server starts', async (t) => {
+    const scene = await setUp(t)
+    await writeFile(scene.layout.committed(id), 'abc')
+    await rm(scene.layout.spaceLock)
+    await mkdir(scene.layout.spaceLock)
+    assert.deepEqual(await reconcile(scene), { admitted: 0, forgotten: 0, tidied: 0 })
+    assert.deepEqual(scene.events.seen, ['fault reconciling undefined'])
   })
 
   test('files that are no images are not touched', async (t) => {

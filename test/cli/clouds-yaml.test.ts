@@ -80,6 +80,17 @@ test('an anchor merged into another cloud', async (t) => {
   })
 })
 
+test('insecure wins over verify and cacert', async (t) => {
+  const at = await places(t, {
+    'work/clouds.yaml':
+      'clouds:\n  a: {insecure: yes, verify: true}\n  b: {insecure: False}\n  c: {insecure: geheim}\n',
+  })
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((name) => readCloud(name, at).verify),
+    [false, true, true],
+  )
+})
+
 const says = (message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof CommandFailed)
   assert.match(error.message, message)
@@ -98,6 +109,11 @@ test('what is wrong is said by file and line, without what stands there', async 
   assert.throws(() => readCloud('here', { ...other, cwd: other.dir }), says(/there is no clouds\.yaml in .*openstack/))
   const none = await places(t, {}, { OS_CLIENT_CONFIG_FILE: 'nowhere.yaml' })
   assert.throws(() => readCloud('here', none), says(/nowhere\.yaml, named by the environment, does not exist\.$/))
+  // A password that begins with an asterisk and is not quoted.
+  const alias = await places(t, { 'work/clouds.yaml': 'clouds:\n  here:\n    auth: {password: *geheim }\n' })
+  assert.throws(() => readCloud('here', alias), says(/work\/clouds\.yaml: this is no YAML: .* alias/))
+  const empty = await places(t, { 'work/clouds.yaml': 'clouds:\n  here:\n' })
+  assert.throws(() => readCloud('here', empty), says(/^Cloud here in .*clouds\.yaml is no mapping\.$/))
   const text = await places(t, { 'work/clouds.yaml': 'geheim' })
   assert.throws(() => readCloud('here', text), says(/^Cloud here was not found in /))
 })

@@ -150,6 +150,30 @@ test('a server that is no Afterimage: says so for what is beyond Glance', async 
   }
 })
 
+test('verify: exit 1 for what is not known to be right; 0 for what was put right, or can never be proven', async (t) => {
+  const up = await startUpstream(t)
+  for (const [outcome, code] of [
+    ['intact', 0],
+    ['repaired', 0],
+    ['outdated', 0],
+    ['gone', 0],
+    ['undeclared', 0],
+    ['unknown', 1],
+    ['damaged', 1],
+    ['of-a-newer-server', 1],
+  ] as const) {
+    up.nextAnswer(
+      () => true,
+      async (_request, wire) => {
+        await wire.write(json(200, { id: one, outcome, detail: 'why' }))
+        return 'keep'
+      },
+    )
+    const ran = await runManage(['--url', up.url, 'verify', one])
+    assert.deepEqual(ran, { code, stdout: `${one} ${outcome} (why)\n`, stderr: '' })
+  }
+})
+
 test('a hundred thousand images are listed in a few seconds', async (t) => {
   const up = await startUpstream(t)
   const image = (number: number) => ({

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type RunOptions, runManage } from '../support/manage-program.ts'
+import { startKeystone } from '../support/scripted-keystone.ts'
 import { type ScriptedUpstream, startUpstream } from '../support/scripted-upstream.ts'
 import { selfSigned } from '../support/self-signed.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -191,8 +192,30 @@ test('https: with the authority in --os-cacert or OS_CACERT, or unchecked with -
   }
   const refused = await ask([])
   assert.equal(refused.code, 1)
-  assert.match(refused.stdout, /its certificate is not signed by a CA known here/)
+  assert.match(
+    refused.stdout,
+    /its certificate is not signed by a CA known here: name that CA in --os-cacert \(\w+\)\n$/,
+  )
   assert.equal(api.requests.length, 3)
+  // Keystone too, and a file that is no use.
+  const password = { OS_AUTH_URL: api.url, OS_USERNAME: 'operator', OS_PASSWORD: secret }
+  const keystone = await runManage(['list-queued'], { env: password })
+  assert.match(keystone.stdout, /Keystone https:\S+: its certificate is not signed .*: name that CA in --os-cacert /)
+  for (const env of [{}, password]) {
+    const useless = await runManage(['-p', '1', '--os-cacert', '/nonexistent', 'list-queued'], { env })
+    assert.equal(useless.code, 1)
+    assert.match(
+      useless.stdout,
+      /error:\n--os-cacert of the .*: \/nonexistent is not a readable PEM file of certificates\n$/,
+    )
+  }
+})
+
+test('https to a server that speaks http: one line that says so', async (t) => {
+  const { port } = new URL((await startKeystone(t)).url)
+  const { code, stdout } = await runManage(['--https', '-p', port, 'list-queued'])
+  assert.equal(code, 1)
+  assert.match(stdout, /error:\nimage API https:\S+: it does not answer in TLS: is it plain http\? \(ERR_SSL_\w+\)\n$/)
 })
 
 test('a redirect is not followed: the token is for the server that was named', async (t) => {

@@ -20,8 +20,6 @@ for (const [args, message] of [
     ['--url', 'here:9292', 'list-cached'],
     "argument --url: invalid URL: 'here:9292': expected http://host[:port] or https://…",
   ],
-  [['queue-image'], "Please specify the ID of the image you wish for command 'queue-image'."],
-  [['show', id, id], "Please specify the ID of the image you wish for command 'show' as the first and only argument."],
   [['migrate', '--from', 'sqlite'], 'the following arguments are required: --to'],
   [['migrate', '--from', 'xattr', '--to', 'xattr'], 'arguments --from, --to: both are xattr'],
   [
@@ -42,6 +40,36 @@ test('ids are looked at before anything is asked or sent: exit 1', async () => {
     const ran = await runManage(['-p', '1', 'delete-cached-image', id, word], { stdin: 'y\n' })
     assert.deepEqual(ran, { code: 1, stdout: `Image ID '${word}' is not a valid UUID.\n`, stderr: '' })
   }
+})
+
+test('no id, or one too many: exit 1, as Glance', async () => {
+  const wish = 'Please specify the ID of the image you wish for command'
+  for (const [args, stdout] of [
+    [['queue-image'], `${wish} 'queue-image'.\n`],
+    [['show', id, id], `${wish} 'show' as the first and only argument.\n`],
+  ] as const) {
+    assert.deepEqual(await runManage(['-p', '1', ...args]), { code: 1, stdout, stderr: '' })
+    const asJson = await runManage(['-p', '1', '--json', ...args])
+    assert.deepEqual(asJson, { code: 1, stdout: '', stderr: stdout })
+  }
+})
+
+test('the end of the input is no answer: nothing is done, exit 1, as Glance', async () => {
+  for (const [args, question, action] of [
+    [['queue-image', id], `Queue image ${id} for caching?`, 'queue the specified image for caching'],
+    [['delete-all-cached-images'], 'Delete all cached images?', 'Delete all cached images'],
+  ] as const) {
+    const told = `${question} [y/N] \nFailed to ${action}. Got error:\nEOF when reading a line\n`
+    assert.deepEqual(await runManage(['-p', '1', ...args]), { code: 1, stdout: told, stderr: '' })
+    assert.deepEqual(await runManage(['-p', '1', '--json', ...args]), { code: 1, stdout: '', stderr: told })
+  }
+})
+
+test('a no is no failure; --json says that nothing was done', async () => {
+  const one = await runManage(['-p', '1', '--json', 'queue-image', id], { stdin: 'n\n' })
+  assert.deepEqual([one.code, JSON.parse(one.stdout)], [0, { id, done: false }])
+  const all = await runManage(['-p', '1', '--json', 'delete-all-queued-images'], { stdin: '\n' })
+  assert.deepEqual([all.code, JSON.parse(all.stdout)], [0, { num_deleted: 0 }])
 })
 
 test('help, of all and of one command; the version', async () => {
@@ -78,6 +106,8 @@ test('an unknown command, run or explained: the commands there are, exit 1', asy
     assert.deepEqual([code, stderr], [1, 'Unknown command: list-cashed\n'])
     assert.match(stdout, /^\nError: "list-cashed" is not a valid command\.\n\nCommands:\n\n {4}help <command> {14}\S/)
   }
+  const { code, stdout } = await runManage(['--json', 'list-cashed'])
+  assert.deepEqual([code, stdout], [1, ''])
 })
 
 test('nobody there: the address and the reason, exit 1; --json keeps stdout clean', async () => {

@@ -15,6 +15,11 @@ test('a token that was given needs no Keystone', () => {
   assert.deepEqual(whoAsks({ token: 't', auth_type: 'none' }), token)
 })
 
+test('a token that was given is enough, however else somebody signs in who is beyond us', () => {
+  const given = { auth_type: 'v3oidcpassword', auth_url, token: 't', username: 'u', project_name: 'p' }
+  assert.deepEqual(whoAsks(given), { kind: 'token', token: 't' })
+})
+
 test('noauth asks no Keystone, whatever else is given', () => {
   const fields = { auth_url, username: 'u', password: 'p' }
   assert.deepEqual(whoAsks(fields, 'noauth'), { kind: 'nobody' })

@@ -138,6 +138,17 @@ test('flags: a value beside or behind, a boolean alone, negative numbers', () =>
   assert.equal(message, '[DEFAULT] workers = "-1" from --workers: expected an integer, at least 0')
 })
 
+test('who may manage: an admin where Keystone is known, everybody only with a store of its own on loopback', () => {
+  const auth = (...argv: string[]) => accepted(load({ argv })).config.management.auth
+  const glance = '--origin-url=https://glance.example.org/'
+  assert.equal(auth(), 'none')
+  assert.equal(auth('--bind-host=0.0.0.0'), 'disabled')
+  assert.equal(auth('--management-bind-host=0.0.0.0'), 'disabled')
+  assert.equal(auth(glance), 'disabled', 'everybody may come from loopback, by a proxy on the machine')
+  assert.equal(auth(glance, '--keystone-auth-url=https://keystone.example.org/v3'), 'keystone')
+  assert.equal(auth(glance, '--management-auth=none'), 'none')
+})
+
 test('type of the origin: glance when there is a url, unless it is said', () => {
   const url = '--origin-url=https://glance.example.org/'
   assert.equal(accepted(load({ argv: [url] })).config.origin.type, 'glance')

@@ -61,6 +61,13 @@ test('what Keystone cannot say is an error, never a role', async (t) => {
     [500, '{}', /validating a token: status 500$/],
     [403, '{"error":{}}', /status 403$/],
     [300, '{"versions":[]}', /status 300$/],
+    // Keystone's own 404 about a path that it does not have, and one of somebody else.
+    [
+      404,
+      '<!doctype html>\n<title>404 Not Found</title>',
+      /status 404: check auth_url, it leads to no Identity API v3$/,
+    ],
+    [404, '{"detail":"Not Found"}', /status 404: check auth_url/],
     [200, '<html>', /a 200 that describes no token$/],
     [200, '{"token":"admin"}', /describes no token$/],
     [200, `{"token":{"roles":[{"name":"admin"}],"x":"${'y'.repeat(4_194_304)}"}}`, /describes no token$/],
@@ -73,6 +80,9 @@ test('what Keystone cannot say is an error, never a role', async (t) => {
       return true
     })
   }
+  // A token that may not be used here (an application credential's access rules).
+  keystone.answer = { status: 404, body: '{"error":{"code":404,"message":"Failed to validate token"}}' }
+  assert.equal(await admins.standingOf('s3cret-token'), 'unknown')
   keystone.answer = { status: 200, body: '{"token":{"roles":["admin",{"name":7},null]}}' }
   assert.equal(await admins.standingOf('s3cret-token'), 'other')
 })

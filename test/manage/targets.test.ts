@@ -159,6 +159,9 @@ describe('targets of the cache-manage endpoints', () => {
       ['POST', '/v2/cache/clean', 200],
       ['PUT', `/v2/cache/${imageId(9)}`, 404],
       ['GET', '/v2/cache', 400],
+      ['GET', '/v2/cached_images', 400],
+      ['DELETE', '/v2/cache', 204],
+      ['DELETE', '/v2/queued_images', 200],
     ] as const) {
       client.write(`${method} ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
       const got = await client.answer(method)

@@ -67,6 +67,14 @@ for (const driver of drivers) {
       assert.deepEqual(await clean(), nothing)
     })
 
+    test('two at once count each file once', async (t) => {
+      const { layout, clean, events } = await setUp(t, driver)
+      for (let number = 1; number <= 100; number++) await writeFile(layout.invalid(imageId(number)), 'abc')
+      const [first, second] = await Promise.all([clean(), clean()])
+      assert.deepEqual([first.invalid + second.invalid, first.bytes + second.bytes], [100, 300])
+      assert.deepEqual(events.seen, [])
+    })
+
     test('what somebody owns is kept, however old it is', async (t) => {
       const { layout, files, incomplete, clean, plan } = await setUp(t, driver, 0)
       await incomplete(1, hours(1000))

@@ -70,6 +70,12 @@ for (const from of drivers) {
       assert.deepEqual(await entries(dir, from), before)
     })
 
+    test('an image that nobody has asked for yet is counted, too', async (t) => {
+      const dir = await tempDir(t)
+      await withDriver(dir, from, (driver) => commitImage({ driver, dir }, a, { facts: undefined }))
+      assert.deepEqual(await move(dir, from), { ...nothing, images: 1 })
+    })
+
     test('made again it moves nothing and changes nothing', async (t) => {
       const { dir } = await threeImages(t)
       await move(dir, from)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { PrefetchEvent } from '../../src/management/prefetch-events.ts'
@@ -38,6 +38,20 @@ for (const driver of drivers) {
         .filter(({ path }) => path.endsWith('/file'))
         .map(({ path }) => path.split('/').at(-2))
       assert.deepEqual(order, [a, c, b])
+    })
+
+    test('where nothing can be noted of the entry, too', async (t) => {
+      const { upstream, queue, prefetcher, cache, cached, dir } = await openPrefetcher(t, { driver })
+      upstream.addImage({ id: a, bytes })
+      // Neither written nor removed like a file.
+      await mkdir(join(dir, '.afterimage', 'queue', a))
+      await queue.add(a)
+      await prefetcher.start(a)
+      await cached(a)
+      await eventually(() => cache.fills().length === 0, 'the fill has ended')
+      const hit = await cache.open(a)
+      hit?.close()
+      assert.equal(hit?.facts.size, bytes.length)
     })
 
     test('with the token of whoever asked, which is nowhere on disk; with own credentials where there are some', async (t) => {
@@ -121,6 +135,23 @@ for (const driver of drivers) {
         /^bytes=\d+-$/,
         'what there was is gone on with',
       )
+    })
+
+    test('while somebody still reads what a fill has left, the store is not asked again and again', async (t) => {
+      const { upstream, queue, prefetcher, cache, cached } = await openPrefetcher(t, { driver, pausesMs: [300] })
+      upstream.addImage({ id: a, bytes })
+      upstream.nextFile(a, { stallAt: 100_000 })
+      const fill = await beginFill(cache, a)
+      const reader = fill.open(bytes.length, nobody)
+      await eventually(() => fill.received === 100_000, 'some of it has arrived')
+      await fill.stop()
+      const asked = upstream.downloads(a).length
+      await prefetcher.start(a)
+      await eventually(async () => (await queue.get(a))?.reason !== undefined, 'it waits')
+      assert.match((await queue.get(a))?.reason ?? '', /^busy: /)
+      assert.ok(upstream.downloads(a).length - asked <= 2, `${upstream.downloads(a).length - asked} downloads`)
+      reader.close()
+      await cached(a)
     })
 
     test('a cancel does not wait for a store that is silent, and leaves a client its fill', async (t) => {

@@ -7,6 +7,7 @@ import { imageId } from '../support/image-id.ts'
 import { openPrefetcher } from '../support/prefetcher.ts'
 import { drivers } from '../support/proxy.ts'
 import { patternBytes } from '../support/upstream-bytes.ts'
+import { whole } from '../support/upstream-words.ts'
 
 const ids = [1, 2, 3, 4, 5, 6].map(imageId)
 const [a, b, c] = [imageId(1), imageId(2), imageId(3)]
@@ -107,6 +108,22 @@ for (const driver of drivers) {
       assert.deepEqual(await queue.list(), [])
     })
 
+    test('a record that the store could not give once is asked for again', async (t) => {
+      const { upstream, queue, run } = await openPrefetcher(t, { driver })
+      upstream.addImage({ id: a, bytes })
+      upstream.nextAnswer(
+        ({ path }) => path.endsWith(`/v2/images/${a}`),
+        async (_, wire) => {
+          await wire.write(whole(503, 'no'))
+          return 'keep'
+        },
+      )
+      await queue.add(a)
+      const { events, summary } = await run()
+      assert.deepEqual(summary, { done: true, cached: 1, failed: 0 })
+      assert.match(events[0]?.reason ?? '', /^no-record: .*; tried again in 1 s$/)
+    })
+
     test('a definite answer is not asked for again at once; its reason says what it was', async (t) => {
       const { upstream, queue, run } = await openPrefetcher(t, { driver })
       upstream.addImage({ id: b, bytes, status: 'queued' })
@@ -174,3 +191,16 @@ for (const driver of drivers) {
     })
   })
 }
+
+test('an interval that is longer than a timer can count is no flood of looks', async (t) => {
+  const { queue, prefetcher } = await openPrefetcher(t, { driver: 'sqlite' })
+  let looks = 0
+  const list = queue.list.bind(queue)
+  Object.assign(queue, { list: () => [list(), looks++][0] })
+  await prefetcher.resume(2 ** 32)
+  let ticks = 0
+  const ticking = setInterval(() => ticks++, 2)
+  await eventually(() => ticks > 20, 'a while passes')
+  clearInterval(ticking)
+  assert.equal(looks, 1, 'the one at the start')
+})

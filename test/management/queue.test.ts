@@ -33,6 +33,15 @@ describe('the queue', () => {
     assert.deepEqual(await notes(), [])
   })
 
+  test('a note that cannot be read is none: the entry is there without it', async (t) => {
+    const { queue, layout } = await open(t)
+    await queue.add(a)
+    // As for one that another user made; this works for root as well.
+    await mkdir(layout.queueNote(a))
+    const [entry, ...others] = await queue.list()
+    assert.deepEqual([entry?.id, entry?.immediate, others], [a, false, []])
+  })
+
   test('the oldest first by the time of the file, then by name; files made by hand count, other names do not', async (t) => {
     const { queue, file, dir } = await open(t)
     for (const [id, time] of [

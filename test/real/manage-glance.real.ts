@@ -1,8 +1,8 @@
-import { deepEqual, equal, match } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { mustAsk } from './ask.ts'
+import { ask, mustAsk } from './ask.ts'
 import { credentialsOf, type RunOptions } from './command.ts'
 import { eventually } from './eventually.ts'
 import { createImage, createRecord } from './images.ts'
@@ -103,6 +103,19 @@ test('who may not is told so', async () => {
   }
   for (const names of await both.names()) deepEqual(names, [...ids].sort())
 })
+
+test('the versions tell that the cache can be managed, as Glance with a cache has them', async () => {
+  const [theirs, ours] = await Promise.all([both.glance, both.proxy].map(({ url }) => versionsOf(url)))
+  const ids = ours?.map(({ id }) => id) ?? []
+  // Newer ones may be missing there: that depends on the Glance that is installed.
+  for (const { id } of theirs ?? []) ok(ids.includes(id), `${id} is announced`)
+  for (const id of ['v2.14', 'v2.15', 'v2.16', 'v2.17', 'v2.18']) ok(ids.includes(id), `${id} is announced`)
+  deepEqual([new Set(ids).size, ours?.filter(({ status }) => status === 'CURRENT').length], [ids.length, 1])
+})
+
+async function versionsOf(url: string): Promise<Readonly<{ id: string; status: string }>[]> {
+  return JSON.parse((await ask(`${url}/versions`)).body.toString()).versions
+}
 
 async function cachedInBoth(): Promise<void> {
   const paths = [both.glance, both.proxy].flatMap(({ cacheDir }) => ids.map((id) => join(cacheDir, id)))

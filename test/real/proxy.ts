@@ -25,7 +25,7 @@ export type ProxyOptions = Readonly<{
   /** bind_host: an address that only this machine has. */
   host?: string
   /** Who may manage; `keystone` is the default where Keystone is known. */
-  auth?: 'keystone' | 'none'
+  auth?: 'keystone' | 'none' | 'disabled'
   /** More options, as flags. */
   flags?: readonly string[]
 }>
@@ -135,7 +135,7 @@ type Settings = Readonly<{
   cacheDir: string
   host: string
   port: number
-  auth: 'keystone' | 'none'
+  auth: 'keystone' | 'none' | 'disabled'
 }>
 
 function configuration({ originUrl, ttl, cacheDir, host, port, auth }: Settings): string {

@@ -46,6 +46,9 @@ export async function startProxy(t: TestContext, options: ProxyOptions): Promise
     argv: [
       '--bind-port=0',
       '--management-bind-port=0',
+      ...((options.flags ?? []).some((flag) => /^--(management-auth|keystone-auth-url)=/.test(flag))
+        ? []
+        : ['--management-auth=none']),
       `--image-cache-dir=${dir}`,
       `--image-cache-driver=${options.driver}`,
       '--cache-min-free-space=0',

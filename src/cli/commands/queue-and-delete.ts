@@ -76,8 +76,9 @@ function ofAll({ name, summary, action, path, what }: OfAll): Command {
     takes: 'nothing',
     action,
     async run(session) {
-      if (!(await session.confirm(`Delete all ${what}?`))) return true
-      const answer = await session.client().ask('DELETE', path)
+      const isMeant = await session.confirm(`Delete all ${what}?`)
+      if (!isMeant && !session.json) return true
+      const answer = isMeant ? await session.client().ask('DELETE', path) : { num_deleted: 0 }
       if (session.json) session.print(JSON.stringify(answer))
       else if (session.verbose) session.say(`Deleted ${number(answer, 'num_deleted') ?? 0} ${what}`)
       return true

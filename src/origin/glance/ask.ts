@@ -17,9 +17,12 @@ export async function ask(
   api: GlanceImageApi,
   ranges: RangeMemory,
   id: string,
-  caller: Caller,
+  asking: Caller,
   signal?: AbortSignal,
 ): Promise<Granted | Refusal> {
+  // Which store is preferred (`prefer=`) says nothing about what is here: as in Glance's own cache it is ignored then,
+  // even where there is no such store and a download would be refused for it.
+  const caller = { ...asking, query: '' }
   // Where stores without ranges are known, the answer may be their 400, and size and digest must come from the record.
   const beside = ranges.any ? recordOrNothing(api, id, caller, signal) : undefined
   const answer = await api.file(id, caller, 'bytes=0-0', signal)

@@ -21,6 +21,8 @@ const words: Readonly<Record<string, string>> = {
   EPIPE: 'it closed the connection',
   ETIMEDOUT: 'the connection timed out',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not answer in TLS: is it plain http?',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not answer in TLS: is it plain http?',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   UND_ERR_SOCKET: 'it closed the connection',
   UND_ERR_CONNECT_TIMEOUT: 'no connection within the connect timeout',
@@ -37,16 +39,22 @@ const untrusted = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABL
 
 /**
  * What an error of undici or of the socket means. `began`: the connection stood and the request was being sent.
- * `where` names the server for the log, without credentials.
+ * `where` names the server for the log, without credentials; `cafileOption` is the option that names the CAs to trust.
  */
-export function failureOf(error: Error, where: string, began: boolean): OriginError | IllegalRequest {
+export function failureOf(
+  error: Error,
+  { where, cafileOption }: Readonly<{ where: string; cafileOption: string }>,
+  began: boolean,
+): OriginError | IllegalRequest {
   if (error instanceof OriginError) return error
   const code = codeOf(error)
   if (!began && illegal.has(code)) {
     return new IllegalRequest(`the request cannot be sent on: ${error.message}`, { cause: error })
   }
   const reason = reasonOf(code, began)
-  return new OriginError(reason, `${where}: ${wordsFor(code, error)} (${code || error.name})`, { cause: error })
+  return new OriginError(reason, `${where}: ${wordsFor(code, error, cafileOption)} (${code || error.name})`, {
+    cause: error,
+  })
 }
 
 /** A connection that was closed before its answer began: what happens to an idle one that the server just gave up. */
@@ -63,10 +71,10 @@ function reasonOf(code: string, began: boolean): OriginError['reason'] {
   return code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' ? 'bad-answer' : 'broken'
 }
 
-function wordsFor(code: string, error: Error): string {
+function wordsFor(code: string, error: Error, cafileOption: string): string {
   const known = words[code]
   if (known !== undefined) return known
-  if (untrusted.test(code)) return 'its certificate is not signed by a CA known here: name that CA in cafile'
+  if (untrusted.test(code)) return `its certificate is not signed by a CA known here: name that CA in ${cafileOption}`
   return error.message
 }
 

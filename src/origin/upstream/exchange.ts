@@ -39,15 +39,17 @@ export interface Answer {
   abort(): void
 }
 
+/** The server that is asked, as messages name it and its certificate must. */
+export type Server = Readonly<{ where: string; servername: string; cafileOption: string }>
+
 /** Sends one request by undici's `dispatch`: its streams and web bodies reach less than half the speed (measured). */
 export function exchange(
   dispatcher: Dispatcher,
-  where: string,
+  server: Server,
   question: Question,
-  options: Readonly<{ servername: string; signal?: AbortSignal | undefined }>,
+  signal?: AbortSignal,
 ): Promise<Answer> {
-  const { signal } = options
-  const running = new Exchange(where, question.onInterim, signal)
+  const running = new Exchange(server, question.onInterim, signal)
   if (!signal?.aborted) {
     const headers = question.headers.flat()
     if (question.host !== undefined) headers.push('host', question.host)
@@ -59,7 +61,7 @@ export function exchange(
       headers,
       body: question.body ?? null,
       headersTimeout: question.answerTimeoutMs ?? null,
-      servername: options.servername,
+      servername: server.servername,
     }
     dispatcher.dispatch(request, running)
   }
@@ -71,7 +73,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   reason = ''
   headers: HeaderList = []
   readonly answered: Promise<Answer>
-  readonly #where: string
+  readonly #server: Server
   readonly #onInterim: Question['onInterim']
   readonly #signal: AbortSignal | undefined
   readonly #head = Promise.withResolvers<Answer>()
@@ -86,8 +88,8 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   #over = false
   #failure: unknown
 
-  constructor(where: string, onInterim: Question['onInterim'], signal: AbortSignal | undefined) {
-    this.#where = where
+  constructor(server: Server, onInterim: Question['onInterim'], signal: AbortSignal | undefined) {
+    this.#server = server
     this.#onInterim = onInterim
     this.#signal = signal
     this.answered = this.#head.promise
@@ -117,7 +119,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   readonly #onAbort = () => this.abort()
 
   abort(): void {
-    this.#fail(new OriginError('aborted', `${this.#where}: the request was given up`))
+    this.#fail(new OriginError('aborted', `${this.#server.where}: the request was given up`))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -154,7 +156,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#fail(failureOf(error, this.#where, this.#controller !== undefined))
+    this.#fail(failureOf(error, this.#server, this.#controller !== undefined))
   }
 
   /** Goes on in a microtask: undici's parser must not be resumed from within a callback of any of its connections. */

@@ -14,6 +14,8 @@ export type UpstreamOptions = Readonly<{
   url: string
   /** PEM file of the CAs to trust instead of the system's. */
   cafile?: string | undefined
+  /** What the option is called that names this file, for messages (default `cafile`). */
+  cafileOption?: string
   /** Do not check the server's certificate. */
   insecure: boolean
   connectTimeoutMs: number
@@ -60,8 +62,9 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   const isPlain = url.protocol === 'http:'
   const bulk = isPlain ? poolBy(bulkConnector(options.connectTimeoutMs)) : pool
   const where = `${options.what} ${url.origin}`
+  const server = { where, servername: url.hostname, cafileOption: nameOfCafile(options) }
   const attempt = (question: Question, signal?: AbortSignal) =>
-    exchange(question.bulk === true ? bulk : pool, where, question, { servername: url.hostname, signal })
+    exchange(question.bulk === true ? bulk : pool, server, question, signal)
   return {
     where,
     prefix: url.pathname.replace(/\/+$/, ''),
@@ -102,7 +105,7 @@ function connectorFor(options: UpstreamOptions, url: URL): buildConnector.connec
     rejectUnauthorized: !options.insecure,
     // An address is no server name (RFC 6066 3); it is checked against the certificate all the same.
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(options.cafile === undefined ? {} : { ca: caOf(options.what, options.cafile) }),
+    ...(options.cafile === undefined ? {} : { ca: caOf(options, options.cafile) }),
   })
   return ({ servername: _fromRequest, ...target }, done) => connect(target, done)
 }
@@ -115,13 +118,16 @@ function nameReset(error: NodeJS.ErrnoException): void {
   if (error.code === 'ECONNRESET') error.code = 'UPSTREAM_RESET'
 }
 
-function caOf(what: string, cafile: string): Buffer {
+const nameOfCafile = ({ cafileOption = 'cafile' }: UpstreamOptions): string => cafileOption
+
+function caOf(options: UpstreamOptions, cafile: string): Buffer {
   try {
     const pem = readFileSync(cafile)
     // Only to find out now that it is none: a TLS context takes any text and trusts nobody.
     void new X509Certificate(pem)
     return pem
   } catch (error) {
-    throw new Error(`cafile of the ${what}: ${cafile} is not a readable PEM file of certificates`, { cause: error })
+    const name = `${nameOfCafile(options)} of the ${options.what}`
+    throw new Error(`${name}: ${cafile} is not a readable PEM file of certificates`, { cause: error })
   }
 }
