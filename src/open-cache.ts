@@ -11,6 +11,7 @@ import { reportCacheEvents } from './events/cache-events.ts'
 import type { Log } from './events/log.ts'
 import { createMetrics, type Metrics } from './events/metrics.ts'
 import { ownCaller } from './identity/own-caller.ts'
+import { renewingOrigin } from './identity/renewing-origin.ts'
 import { openQueue, type Queue } from './management/queue.ts'
 import { openOrigin } from './origin/open-origin.ts'
 import type { Caller, Origin } from './origin/origin.ts'
@@ -32,9 +33,9 @@ export interface OpenedCache extends AsyncDisposable {
 export async function openCache({ config, isDefault }: LoadedConfig, log: Log): Promise<OpenedCache> {
   const { imageCacheDir, imageCacheDriver, imageCacheSqliteDb, imageCacheMaxSize } = config.default
   await using opened = new AsyncDisposableStack()
-  const origin = opened.use(
-    await openOrigin(config, { isDefaultPath: isDefault('origin', 'path'), onWarning: (message) => log.warn(message) }),
-  )
+  const own = ownCaller(config)
+  const options = { isDefaultPath: isDefault('origin', 'path'), onWarning: (message: string) => log.warn(message) }
+  const origin = opened.use(renewingOrigin(await openOrigin(config, options), own))
   await mkdir(imageCacheDir, { recursive: true, mode: 0o750 })
   const layout = await openLayout(imageCacheDir)
   opened.use(await useDirectory(layout))
@@ -42,7 +43,6 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
 
   let metrics: Metrics
   const events = reportCacheEvents(log, () => metrics)
-  const own = ownCaller(config)
   const cache = opened.use(
     new ImageCache({
       layout,
@@ -55,7 +55,7 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
       holdBack: config.cache.holdBack,
       maxFills: config.cache.maxFills,
       followIdleMs: config.origin.idleTimeout * 1000,
-      ownCaller: own,
+      ownCaller: own.caller,
     }),
   )
   const queue = openQueue(layout)
@@ -74,7 +74,7 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
     queue,
     events,
     metrics,
-    ownCaller: own,
+    ownCaller: own.caller,
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   }
 }
