@@ -67,6 +67,7 @@ for (const driver of drivers) {
     assert.deepEqual([await proxy.names('incomplete'), await proxy.names('invalid')], [[], []])
     const { body } = await get(`${proxy.operatorUrl}/metrics`)
     assert.doesNotMatch(body.toString(), /^afterimage_faults_total\{/m)
-    assert.match(body.toString(), /^afterimage_evictions_total\{cause="space"\} [1-9]/m)
+    // By whom is left to chance: the pruner in its own process may be quicker each time.
+    assert.match(body.toString(), /^afterimage_evictions_total\{cause="[a-z-]+"\} [1-9]/m)
   })
 }
