@@ -231,7 +231,7 @@ export class ImageCache implements AsyncDisposable {
   }
 
   #takeSlot(): (() => void) | undefined {
-    if (this.#slots === 0) return undefined
+    if (this.#slots === 0 || this.#closed) return undefined
     this.#slots--
     return () => {
       this.#slots++

@@ -33,6 +33,7 @@ export function openDigests(size: number): Digests {
   const workers = new Map<Worker, number>()
   const jobs = new Map<number, Pending>()
   let lastJob = 0
+  let closed = false
 
   function settle(number: number, finish: (job: Pending) => void): void {
     const job = jobs.get(number)
@@ -81,6 +82,8 @@ export function openDigests(size: number): Digests {
 
   return {
     start(fd, algorithm) {
+      // A thread that nobody ends any more would keep the process alive.
+      if (closed) throw new Error('the digests are closed')
       const worker = leastBusy()
       workers.set(worker, (workers.get(worker) ?? 0) + 1)
       const number = ++lastJob
@@ -108,6 +111,7 @@ export function openDigests(size: number): Digests {
       }
     },
     async [Symbol.asyncDispose]() {
+      closed = true
       await Promise.all([...workers.keys()].map((worker) => worker.terminate()))
     },
   }
