@@ -101,8 +101,11 @@ export interface Driver extends AsyncDisposable {
   /** Records bytes already renamed into place. The same id again replaces the entry. */
   admit(entry: NewEntry): Promise<void>
 
-  /** Counts one hit at `at` (Unix ms); does nothing if the image has gone. The access time never moves backwards. */
-  touch(id: string, at: number): Promise<void>
+  /**
+   * Counts hits, the last of them at `at` (Unix ms); does nothing if the image has gone. The access time never moves
+   * backwards.
+   */
+  touch(id: string, at: number, hits?: number): Promise<void>
 
   /** Sets or clears the pin; false if there is no such image. */
   pin(id: string, pinned: boolean): Promise<boolean>

@@ -25,8 +25,8 @@ export function writesOf(db: Database.Database) {
     INSERT INTO afterimage_facts (image_id, facts, pinned) VALUES (?, ?, ?)
     ON CONFLICT (image_id) DO UPDATE SET facts = excluded.facts, pinned = excluded.pinned`)
 
-  const addHit = db.prepare<[at: number, id: string]>(
-    'UPDATE cached_images SET hits = hits + 1, last_accessed = MAX(last_accessed, ?) WHERE image_id = ?',
+  const addHit = db.prepare<[hits: number, at: number, id: string]>(
+    'UPDATE cached_images SET hits = hits + ?, last_accessed = MAX(last_accessed, ?) WHERE image_id = ?',
   )
 
   const setPin = db.prepare<[pinned: number, id: string]>(`
@@ -54,8 +54,8 @@ export function writesOf(db: Database.Database) {
       setAll.run(id, facts === undefined ? null : encodeFacts(facts), pinned ? 1 : 0)
     },
 
-    touch(id: string, at: number): void {
-      addHit.run(at / 1000, id)
+    touch(id: string, at: number, hits = 1): void {
+      addHit.run(hits, at / 1000, id)
     },
 
     pin: (id: string, pinned: boolean): boolean => setPin.run(pinned ? 1 : 0, id).changes > 0,

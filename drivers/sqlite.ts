@@ -124,8 +124,8 @@ class SqliteDriver implements Driver {
     return this.#writer.ask('admit', entry.id, entry)
   }
 
-  touch(id: string, at: number): Promise<void> {
-    return this.#writer.ask('touch', id, at)
+  touch(id: string, at: number, hits = 1): Promise<void> {
+    return this.#writer.ask('touch', id, at, hits)
   }
 
   pin(id: string, pinned: boolean): Promise<boolean> {

@@ -80,9 +80,9 @@ export function filesIn(dir: string, lock: ReturnType<typeof openLock>) {
       })
     },
 
-    touch(id: string, at: number): void {
+    touch(id: string, at: number, hits = 1): void {
       change(id, (path, stats) => {
-        writeAttribute(path, hitsAttribute, String(hitsOf(path) + 1))
+        writeAttribute(path, hitsAttribute, String(hitsOf(path) + hits))
         if (at > accessedAt(stats)) setAccessedAt(path, stats, at)
       })
     },

@@ -82,8 +82,8 @@ class XattrDriver implements Driver {
     return this.#thread.ask('admit', entry.id, entry)
   }
 
-  touch(id: string, at: number): Promise<void> {
-    return this.#thread.ask('touch', id, at)
+  touch(id: string, at: number, hits = 1): Promise<void> {
+    return this.#thread.ask('touch', id, at, hits)
   }
 
   pin(id: string, pinned: boolean): Promise<boolean> {

@@ -42,11 +42,12 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.use(healthcheck())
   if (isManaged) app.use(negotiateVersion())
   app.use(identifyCaller(options))
+  // Before all that is asked for less often.
+  app.use(download(options.download))
   app.use(manage(cacheManage(tools), access))
   app.use(manage(cachedImages(tools, cachedImagesApi), access))
   app.use(manage(ownApi(tools), access))
   if (isManaged) app.use(versions(options.passThrough.origin))
-  app.use(download(options.download))
   app.use(passThrough(options.passThrough))
   return app
 }

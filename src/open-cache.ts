@@ -3,7 +3,7 @@ import type { Driver } from '../drivers/driver.ts'
 import { openDriver } from '../drivers/index.ts'
 import { ImageCache } from './cache/cache.ts'
 import type { CacheEvents } from './cache/events.ts'
-import { type Files, openFiles } from './cache/files.ts'
+import type { Files } from './cache/files.ts'
 import { type Layout, openLayout } from './cache/layout.ts'
 import { useDirectory } from './cache/use-lock.ts'
 import type { LoadedConfig } from './config/load-config.ts'
@@ -68,7 +68,7 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
   return {
     origin,
     layout,
-    files: openFiles(layout),
+    files: cache.files,
     driver,
     cache,
     queue,

@@ -6,12 +6,15 @@ import { Doubts, fileKey } from './doubts.ts'
 import type { CacheEvents } from './events.ts'
 import { type Fetched, type FetchOptions, fetchImage } from './fetch.ts'
 import { openFileReader } from './file-reader.ts'
-import { type Committed, openFiles } from './files.ts'
+import { type Committed, type Files, openFiles } from './files.ts'
 import type { Fill } from './fill.ts'
 import { factsMatch, type Hit, openHit } from './hit.ts'
+import { HitCounts } from './hit-counts.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
 import { lead } from './miss.ts'
+import { type OpenImage, RecentHits } from './recent-hits.ts'
+import { shareFile } from './shared-file.ts'
 import { keepSmallImages } from './small-images.ts'
 import { Space } from './space.ts'
 import type { Outcome, Turn } from './turn.ts'
@@ -39,6 +42,7 @@ type Flight = { outcome: Promise<Outcome>; fill: Fill | undefined; deleted: bool
 export class ImageCache implements AsyncDisposable {
   /** Room on the disk and removal of images; for whoever manages the cache. */
   readonly space: Space
+  readonly files: Files
   readonly #options: CacheOptions
   readonly #tools
   readonly #small = keepSmallImages()
@@ -46,6 +50,8 @@ export class ImageCache implements AsyncDisposable {
   /** Images that somebody fetches who is no reader, with how many do. */
   readonly #wanted = new Map<string, number>()
   readonly #doubts = new Doubts()
+  readonly #recent = new RecentHits()
+  readonly #hits: HitCounts
   readonly #suspects = new Map<string, Promise<void>>()
   #slots: number
   #closed = false
@@ -53,7 +59,9 @@ export class ImageCache implements AsyncDisposable {
   constructor(options: CacheOptions) {
     this.#options = options
     this.#slots = options.maxFills
-    const files = openFiles(options.layout)
+    const files = openFiles(options.layout, (id) => this.#recent.drop(id))
+    this.files = files
+    this.#hits = new HitCounts(options.driver, (id, error) => options.events.fault('counting a hit', id, error))
     this.space = new Space({ ...options, files })
     this.#tools = {
       ...options,
@@ -71,6 +79,11 @@ export class ImageCache implements AsyncDisposable {
 
   /** A committed image that was proven, open for reading; undefined when there is none that can be trusted as it is. */
   async open(id: string): Promise<Hit | undefined> {
+    const recent = this.#recent.take(id)
+    if (recent !== undefined) {
+      if (!this.#doubts.isCondemned(fileKey(id, recent.stats))) return this.#hit(id, recent)
+      recent.file.drop()
+    }
     const { driver, events } = this.#options
     const committed = await this.#tools.files.openCommitted(id).catch((error: unknown) => {
       events.fault('opening a cached image', id, error)
@@ -80,17 +93,27 @@ export class ImageCache implements AsyncDisposable {
     try {
       // Facts are there before the entry is: for a moment after a commit, for longer after a crash.
       const facts = (await driver.get(id))?.facts ?? (await driver.factsOf(id))
-      const isCondemned = (key: string) => this.#doubts.isCondemned(key)
-      if (facts !== undefined && factsMatch(facts, committed) && !isCondemned(fileKey(id, committed.stats))) {
-        const touch = (touched: string) => this.#touch(touched)
-        const tools = { fileReader: this.#tools.fileReader, small: this.#small, touch, isCondemned }
-        return openHit(tools, id, facts, committed)
+      const { handle, stats } = committed
+      if (facts !== undefined && factsMatch(facts, committed) && !this.#doubts.isCondemned(fileKey(id, stats))) {
+        const image = { file: shareFile(handle), stats, facts }
+        if (stats.size <= this.#small.largest) this.#recent.keep(id, image)
+        return this.#hit(id, image)
       }
     } catch (error) {
       events.fault('reading metadata', id, error)
     }
     await committed.handle.close()
     return undefined
+  }
+
+  #hit(id: string, image: OpenImage): Hit {
+    const tools = {
+      fileReader: this.#tools.fileReader,
+      small: this.#small,
+      touch: (touched: string) => this.#hits.count(touched),
+      isCondemned: (key: string) => this.#doubts.isCondemned(key),
+    }
+    return openHit(tools, id, image)
   }
 
   /**
@@ -194,7 +217,7 @@ export class ImageCache implements AsyncDisposable {
   /** Stops what is arriving and leaves it to be resumed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    await Promise.all(this.fills().map((fill) => fill.stop()))
+    await Promise.all([...this.fills().map((fill) => fill.stop()), this.#recent.clear(), this.#hits.written()])
     await this.#tools.fileReader[Symbol.asyncDispose]()
     await this.#tools.digests[Symbol.asyncDispose]()
   }
@@ -264,12 +287,6 @@ export class ImageCache implements AsyncDisposable {
     const orphans = this.fills().filter(({ id, readers }) => readers === 0 && !this.#wanted.has(id))
     if (orphans.length <= Math.max(1, Math.floor(this.#options.maxFills / 4))) return
     fill.stop().catch((error: unknown) => this.#options.events.fault('ending a fill', fill.id, error))
-  }
-
-  #touch(id: string): void {
-    this.#options.driver.touch(id, Date.now()).catch((error: unknown) => {
-      this.#options.events.fault('counting a hit', id, error)
-    })
   }
 
   async #confirm(id: string): Promise<void> {

@@ -67,7 +67,8 @@ export interface Files {
   isCommitted(id: string, inode: number): Promise<boolean>
 }
 
-export function openFiles(layout: Layout): Files {
+/** Before an image's file is wanted alone, `giveWay` has those of this process close it who keep it only for the next. */
+export function openFiles(layout: Layout, giveWay: (id: string) => Promise<void> = async () => {}): Files {
   const statOf = (path: string) =>
     stat(path).catch((error: unknown) => {
       if (isAbsent(error)) return undefined
@@ -163,6 +164,7 @@ export function openFiles(layout: Layout): Files {
     },
 
     async demote(id) {
+      await giveWay(id)
       const place = await claim(id)
       if (place === undefined) return undefined
       let committed: Owned | undefined
@@ -184,6 +186,7 @@ export function openFiles(layout: Layout): Files {
     },
 
     async remove(id, evenIfRead, forget, mayGo = async () => true) {
+      await giveWay(id)
       const path = layout.committed(id)
       const handle = await openForRemoval(path)
       if (handle === undefined) return { kind: 'absent' }
@@ -207,6 +210,7 @@ export function openFiles(layout: Layout): Files {
     },
 
     async isInUse(id) {
+      await giveWay(id)
       const handle = await openForRemoval(layout.committed(id))
       if (handle === undefined) return false
       try {
@@ -217,6 +221,7 @@ export function openFiles(layout: Layout): Files {
     },
 
     async setAside(id, inode, forget) {
+      await giveWay(id)
       // Whoever commits owns this place: until it is given back `<id>` can go, but not become another file.
       const place = await claim(id)
       if (place === undefined) return undefined

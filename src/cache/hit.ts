@@ -4,7 +4,7 @@ import type { FileReader } from './file-reader.ts'
 import type { Committed } from './files.ts'
 import type { ImageReader } from './reader.ts'
 import { ReadFailed } from './reader.ts'
-import { shareFile } from './shared-file.ts'
+import type { OpenImage } from './recent-hits.ts'
 import { imageKey, type SmallImages } from './small-images.ts'
 
 /** A committed image, open and locked against eviction until it is closed. */
@@ -30,27 +30,27 @@ export const factsMatch = (facts: Facts | undefined, { stats }: Pick<Committed, 
   facts.size === stats.size &&
   facts.modifiedAt === Math.round(stats.mtimeMs)
 
-export function openHit(tools: HitTools, id: string, facts: Facts, { handle, stats }: Committed): Hit {
-  const file = shareFile(handle)
-  const key = imageKey(id, facts)
+/** The hit is a user of the image's file until it is closed. */
+export function openHit(tools: HitTools, id: string, image: OpenImage): Hit {
+  const { file, stats, facts } = image
   const mine = fileKey(id, stats)
   const { size } = stats
-  let inMemory = tools.small.get(key)
+  if (size <= tools.small.largest) image.bytes ??= tools.small.get(imageKey(id, facts))
   let open = true
 
   async function fromDisk(position: number, max: number) {
     file.hold()
     try {
       if (size > tools.small.largest)
-        return await tools.fileReader.read(handle.fd, position, Math.min(max, size - position))
+        return await tools.fileReader.read(file.fd, position, Math.min(max, size - position))
       const bytes = Buffer.allocUnsafeSlow(size)
       for (let at = 0; at < size; ) {
-        const { bytesRead } = await handle.read(bytes, at, size - at, at)
+        const { bytesRead } = await file.handle.read(bytes, at, size - at, at)
         if (bytesRead === 0) throw new Error(`the file ends at ${at}, expected ${size}`)
         at += bytesRead
       }
-      tools.small.put(key, bytes)
-      inMemory = bytes
+      tools.small.put(imageKey(id, facts), bytes)
+      image.bytes = bytes
       return { bytes: bytes.subarray(position, position + max), release: () => {} }
     } catch (cause) {
       throw new ReadFailed('cache', `cannot read the cached image at ${position}`, { cause })
@@ -67,8 +67,8 @@ export function openHit(tools: HitTools, id: string, facts: Facts, { handle, sta
       if (!open) throw new ReadFailed('closed', 'the reader is closed')
       // What was given out before may be wrong, so what comes now must not make it look complete.
       if (tools.isCondemned(mine)) throw new ReadFailed('wrong', 'the cached image has proved wrong')
-      if (inMemory === undefined) return fromDisk(position, max)
-      return { bytes: inMemory.subarray(position, position + max), release: () => {} }
+      if (image.bytes === undefined) return fromDisk(position, max)
+      return { bytes: image.bytes.subarray(position, position + max), release: () => {} }
     },
     completed: () => tools.touch(id),
     close() {

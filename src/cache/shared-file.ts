@@ -7,6 +7,8 @@ import type { FileHandle } from 'node:fs/promises'
 export interface SharedFile {
   readonly fd: number
   readonly handle: FileHandle
+  /** Its close, from when the last user has let go. Never rejects. */
+  readonly closing: Promise<void> | undefined
   hold(): void
   drop(): void
 }
@@ -14,9 +16,13 @@ export interface SharedFile {
 /** The caller is the first user. `onClose` runs once, after the close; a failing close is reported to it. */
 export function shareFile(handle: FileHandle, onClose?: (error: unknown) => void): SharedFile {
   let users = 1
+  let closing: Promise<void> | undefined
   return {
     fd: handle.fd,
     handle,
+    get closing() {
+      return closing
+    },
     hold() {
       // The number may mean another file by now: reading it would give that file's bytes to this one's readers.
       if (users === 0) throw new Error('the file has been closed')
@@ -24,7 +30,7 @@ export function shareFile(handle: FileHandle, onClose?: (error: unknown) => void
     },
     drop() {
       if (--users > 0) return
-      handle.close().then(() => onClose?.(undefined), onClose ?? (() => {}))
+      closing = handle.close().then(() => onClose?.(undefined), onClose ?? (() => {}))
     },
   }
 }

@@ -162,6 +162,11 @@ class Sending {
     this.#ahead = undefined
     this.#writing = lease
     this.#position += lease.bytes.length
+    if (this.#position === this.#end) {
+      // With the end in one: a small image goes out with its head, in one system call.
+      this.#outgoing.prependOnceListener('finish', this.#onFinish).end(lease.bytes)
+      return
+    }
     if (this.#isFast) {
       // Before the write: the reading thread works while this one copies into the socket.
       this.#read()
@@ -183,6 +188,12 @@ class Sending {
     this.#advance()
   }
 
+  readonly #onFinish = (): void => {
+    this.#taken += this.#writing?.bytes.length ?? 0
+    this.#stopIdleTimer()
+    this.#settle('complete')
+  }
+
   /** A fast client has stopped taking bytes: it may keep what is being written, not what was read ahead. */
   readonly #onBlocked = (): void => {
     if (this.#writing === undefined) return
@@ -200,8 +211,7 @@ class Sending {
   readonly #onClose = (): void => this.#settle(this.#hasStalled ? 'client-stalled' : 'client-left')
 
   #finish(): void {
-    this.#stopIdleTimer()
-    this.#outgoing.once('finish', () => this.#settle('complete')).end()
+    this.#outgoing.prependOnceListener('finish', this.#onFinish).end()
   }
 
   #fail(error: ReadFailed): void {
@@ -209,7 +219,7 @@ class Sending {
     this.#settle('failed', error)
   }
 
-  /** Before the response ends: Node then sets the same timer of the connection for keep-alive. */
+  /** Before Node hears that the response has ended: it then sets the same timer of the connection for keep-alive. */
   #stopIdleTimer(): void {
     this.#outgoing.off('timeout', this.#onTimeout).setTimeout(0)
   }

@@ -1,7 +1,10 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
-/** Tokens are kept as keyed hashes only, and the key ends with the process. */
-const key = randomBytes(32)
+/**
+ * Tokens are kept as keyed hashes only, and the key ends with the process. Nobody sees the hashes, so the key may simply
+ * come first; an HMAC takes four times as long, for every request.
+ */
+const key = randomBytes(32).toString('base64')
 
 /**
  * Fields that may change what the upstream grants, beside the token itself. On a real Glance an expired token beside a
@@ -23,5 +26,5 @@ export function soleTokenKey(rawHeaders: readonly string[]): string | undefined 
       token = rawHeaders[at + 1]
     } else if (otherCredentials.test(name)) return undefined
   }
-  return token === undefined || token === '' ? undefined : createHmac('sha256', key).update(token).digest('base64url')
+  return token === undefined || token === '' ? undefined : hash('sha256', key + token, 'base64url')
 }

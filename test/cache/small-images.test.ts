@@ -5,6 +5,7 @@ import { openFileReader } from '../../src/cache/file-reader.ts'
 import { openFiles } from '../../src/cache/files.ts'
 import { openHit } from '../../src/cache/hit.ts'
 import { openLayout } from '../../src/cache/layout.ts'
+import { shareFile } from '../../src/cache/shared-file.ts'
 import { imageKey, keepSmallImages, type SmallImages } from '../../src/cache/small-images.ts'
 import { cleanup } from '../support/cleanup.ts'
 import { imageId } from '../support/image-id.ts'
@@ -54,7 +55,11 @@ async function hitOf(t: TestContext, bytes: Buffer, small: SmallImages) {
     hashAlgo: undefined,
     hashValue: undefined,
   }
-  const hit = openHit({ fileReader, small, touch: () => {}, isCondemned: () => false }, id, facts, committed)
+  const hit = openHit({ fileReader, small, touch: () => {}, isCondemned: () => false }, id, {
+    file: shareFile(committed.handle),
+    stats: committed.stats,
+    facts,
+  })
   cleanup(t, () => hit.close())
   return hit
 }

@@ -11,6 +11,13 @@ export function touchCases(it: Case): void {
     assert.deepEqual(await scene.driver.get('image'), { ...entry, hits: 1, accessedAt: at })
   })
 
+  it('several hits at once', async (scene) => {
+    const entry = await commitImage(scene, 'image')
+    const at = Date.now()
+    await Promise.all([scene.driver.touch('image', at, 40), scene.driver.touch('image', at - 1, 2)])
+    assert.deepEqual(await scene.driver.get('image'), { ...entry, hits: 42, accessedAt: at })
+  })
+
   it('every millisecond is kept', async (scene) => {
     await commitImage(scene, 'image')
     for (let at = longAgo + 100_000; at < longAgo + 100_100; at++) {

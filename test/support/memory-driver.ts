@@ -75,10 +75,10 @@ class MemoryDriver implements Driver {
     else this.#store.facts.set(id, { ...facts })
   }
 
-  async touch(id: string, at: number): Promise<void> {
+  async touch(id: string, at: number, hits = 1): Promise<void> {
     const entry = this.#entry(id)
     if (entry === undefined) return
-    this.#change(entry, { hits: entry.hits + 1, accessedAt: Math.max(entry.accessedAt, at) })
+    this.#change(entry, { hits: entry.hits + hits, accessedAt: Math.max(entry.accessedAt, at) })
   }
 
   async pin(id: string, pinned: boolean): Promise<boolean> {
