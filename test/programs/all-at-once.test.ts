@@ -62,7 +62,8 @@ for (const driver of drivers) {
       Promise.all(['afterimage_cached_images', 'afterimage_cached_bytes'].map((name) => proxy.metric(name)))
     const idle = async () =>
       (await proxy.metric('afterimage_fills_in_progress')) + (await proxy.metric('afterimage_queued_images')) === 0
-    await eventually(idle, 'what was begun has ended')
+    // An image that another process held twice is tried again after fifteen seconds.
+    await eventually(idle, 'what was begun has ended', 40_000)
     assert.deepEqual(await counted(), await onDisk(), 'sizes and counts are true')
     // What a DELETE has stopped lies there to be resumed, until it has stalled for long enough: for no time, here.
     await expect(200, 'POST', '/v2/cache/clean')
