@@ -63,6 +63,7 @@ export class Fill implements Following {
       file: this.#file,
       size: start.record.size,
       startAt: start.startAt,
+      length: start.owned.size,
       holdBack: tools.holdBack,
       pool: tools.pool,
       files: tools.fileReader,

@@ -1,5 +1,3 @@
-import { write } from 'node:fs'
-import { promisify } from 'node:util'
 import type { BufferPool } from './buffer-pool.ts'
 import { chunkBytes } from './buffer-pool.ts'
 import type { FileReader } from './file-reader.ts'
@@ -7,8 +5,7 @@ import type { ImageReader, Lease } from './reader.ts'
 import { ReadFailed } from './reader.ts'
 import type { SharedFile } from './shared-file.ts'
 import { smallBytes } from './small-reads.ts'
-
-const writeAt = promisify(write)
+import { SparseWriter } from './sparse-writer.ts'
 
 /** Withheld from every response until the image is proven: enough that no cut response can look complete. */
 export const heldBackBytes = 64 * 1024
@@ -24,8 +21,10 @@ type Chunk = { buffer: Buffer; start: number; length: number; written: number; r
 export type GrowingFileOptions = Readonly<{
   file: SharedFile
   size: number
-  /** Bytes that the file already has. */
+  /** Bytes of the image that the file already has. */
   startAt: number
+  /** The file's length: behind `startAt` it may hold anything. */
+  length: number
   holdBack: boolean
   pool: BufferPool
   files: FileReader
@@ -44,6 +43,7 @@ export type GrowingFileOptions = Readonly<{
 export class GrowingFile {
   readonly size: number
   readonly #options: GrowingFileOptions
+  readonly #writer: SparseWriter
   #chunks: Chunk[] = []
   #overflow: Buffer[] = []
   #received: number
@@ -60,6 +60,7 @@ export class GrowingFile {
   constructor(options: GrowingFileOptions) {
     this.#options = options
     this.size = options.size
+    this.#writer = new SparseWriter(options.file.fd, options.length)
     this.#received = options.startAt
     this.#written = options.startAt
   }
@@ -245,9 +246,8 @@ export class GrowingFile {
         const chunk = this.#chunks.find((candidate) => candidate.written < candidate.length)
         if (chunk === undefined || this.#failure !== undefined) break
         if (chunk.length < chunkBytes && !partial && chunk.start + chunk.length < this.size) break
-        const length = chunk.length - chunk.written
-        const at = chunk.start + chunk.written
-        const { bytesWritten } = await writeAt(this.#options.file.fd, chunk.buffer, chunk.written, length, at)
+        const bytes = chunk.buffer.subarray(chunk.written, chunk.length)
+        const bytesWritten = await this.#writer.write(bytes, chunk.start + chunk.written)
         chunk.written += bytesWritten
         this.#written += bytesWritten
         this.#options.onWritten(this.#written)

@@ -25,6 +25,7 @@ async function setUp(t: TestContext, size: number, options: { pool?: BufferPool;
     file: shareFile(handle),
     size,
     startAt: 0,
+    length: 0,
     holdBack: options.holdBack ?? true,
     pool,
     files,
