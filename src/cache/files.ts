@@ -203,6 +203,8 @@ export function openFiles(layout: Layout, giveWay: (id: string) => Promise<void>
         // Somebody else who need not wait for readers was quicker.
         if (!(await unlessAbsent(unlink(path)))) return { kind: 'absent' }
         kept = !alone
+        // Whoever opened it since may keep it as well.
+        if (kept) await giveWay(id)
         return alone ? { kind: 'removed', size: mine.size } : { kind: 'unlinked', size: mine.size, handle }
       } finally {
         if (!kept) await handle.close()

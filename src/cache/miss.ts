@@ -156,6 +156,11 @@ async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver
   try {
     const startAt = leftOver?.inode === owned.inode ? Math.min(leftOver.at, owned.size) : 0
     if (startAt === 0 && owned.size > 0) owned = await files.startOver(owned)
+    // What a power cut has left behind it would count as this life's when the fill is gone on with once more.
+    else if (owned.size > startAt) {
+      await owned.handle.truncate(startAt)
+      owned = { ...owned, size: startAt }
+    }
     const facts = {
       inode: owned.inode,
       size: record.size,
@@ -192,7 +197,7 @@ async function findLeftOver(tools: MissTools, id: string): Promise<LeftOver | un
     const at = resumableAt(record, { inode: stats.ino, size: stats.size })
     if (at === 0) return undefined
     const { size, hashValue, md5, kept } = record.facts
-    return { place: 'incomplete', inode: stats.ino, at, onDisk: stats.blocks * 512, size, hashValue, md5, kept }
+    return { place: 'incomplete', inode: stats.ino, at, onDisk: at, size, hashValue, md5, kept }
   } catch (error) {
     // What cannot be read cannot be gone on with; the image is downloaded as if it were not there.
     tools.events.fault('looking for a fill to resume', id, error)

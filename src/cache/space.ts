@@ -30,6 +30,12 @@ export type SpaceOptions = Readonly<{
 /** A fill under way in this process, for the sum. */
 export type InFlight = Readonly<{ size: number; written: () => number }>
 
+/** A file's bytes: its length counts against the limit, but the disk gets back only what it takes; zeros take nothing. */
+type Extent = Readonly<{ length: number; onDisk: number }>
+
+/** What `stat` counts blocks in, whatever the file system's are. */
+const blockBytes = 512
+
 /** How often an unlinked image is looked at whether its readers have closed it. */
 const unlinkedLookMs = 500
 
@@ -141,9 +147,9 @@ export class Space {
     let overDisk = used.promised + size - onDisk + minFreeSpace - disk.bavail * disk.bsize
     let overInodes = disk.files > 0 ? inodesNeeded - disk.ffree : 0
     const fits = () => overLimit <= 0 && overDisk <= 0 && overInodes <= 0
-    const freed = (bytes: number) => {
-      overLimit -= bytes
-      overDisk -= bytes
+    const freed = ({ length, onDisk: blocks }: Extent) => {
+      overLimit -= length
+      overDisk -= blocks
       overInodes -= 1
     }
     if (fits()) return
@@ -155,8 +161,8 @@ export class Space {
     if (!fits()) {
       // What is unlinked here is freed when its readers close, not now: this image passes through, a later one fits.
       let pending = Math.max(overLimit, overDisk, 1)
-      const unlinked = (bytes: number) => {
-        pending -= bytes
+      const unlinked = ({ length, onDisk: blocks }: Extent) => {
+        pending -= overDisk > 0 ? blocks : length
       }
       await this.#evictLeastRecent(() => pending <= 0, unlinked, true)
       throw noRoom(overLimit, overDisk)
@@ -193,14 +199,14 @@ export class Space {
   }
 
   /** Failed copies first, then left-over fills that nobody works on, oldest first. */
-  async #dropUseless(id: string, fits: () => boolean, freed: (bytes: number) => void): Promise<void> {
+  async #dropUseless(id: string, fits: () => boolean, freed: (extent: Extent) => void): Promise<void> {
     const { layout, files } = this.#options
     for (const name of await imageNames(layout.invalidDir)) {
       if (fits()) return
       const path = layout.invalid(name)
-      const size = await sizeOf(path)
+      const extent = await extentOf(path)
       await rm(path, { force: true })
-      freed(size)
+      freed(extent)
     }
     for (const name of await imageNames(layout.incompleteDir)) {
       if (fits()) return
@@ -210,13 +216,13 @@ export class Space {
       await files.discard(owned)
       await owned.handle.close()
       await removeFillRecord(layout, name)
-      freed(owned.size)
+      freed({ length: owned.size, onDisk: owned.blocks * blockBytes })
     }
   }
 
-  async #evictLeastRecent(fits: () => boolean, freed: (bytes: number) => void, evenIfRead: boolean): Promise<void> {
+  async #evictLeastRecent(fits: () => boolean, freed: (extent: Extent) => void, evenIfRead: boolean): Promise<void> {
     const grace = this.#options.inUseGrace ?? 600_000
-    const { driver } = this.#options
+    const { driver, layout } = this.#options
     for await (const entry of driver.list()) {
       if (fits()) return
       // What somebody else put into the directory is not ours to remove, even where a driver takes it for an image.
@@ -224,7 +230,8 @@ export class Space {
       if (entry.pinned || (evenIfRead && entry.accessedAt > Date.now() - grace)) continue
       // Pinned since it was listed: it stays.
       const mayGo = async () => (await driver.get(entry.id))?.pinned !== true
-      if (await this.evict(entry.id, 'space', evenIfRead, mayGo)) freed(entry.size)
+      const { onDisk } = await extentOf(layout.committed(entry.id))
+      if (await this.evict(entry.id, 'space', evenIfRead, mayGo)) freed({ length: entry.size, onDisk })
     }
   }
 }
@@ -238,11 +245,13 @@ function noRoom(overLimit: number, overDisk: number): NotCacheable {
 /** What is no image is not ours, and must not keep anybody from caching. */
 const imageNames = async (dir: string) => (await readdir(dir)).filter(isImageId)
 
-const sizeOf = (path: string) =>
+const sizeOf = async (path: string) => (await extentOf(path)).length
+
+const extentOf = (path: string): Promise<Extent> =>
   stat(path).then(
-    ({ size }) => size,
+    ({ size, blocks }) => ({ length: size, onDisk: blocks * blockBytes }),
     (error: unknown) => {
-      if (isAbsent(error)) return 0
+      if (isAbsent(error)) return { length: 0, onDisk: 0 }
       throw error
     },
   )

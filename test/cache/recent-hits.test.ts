@@ -74,6 +74,21 @@ describe('a small image that was opened a moment ago', () => {
     })
   }
 
+  test('is gone at once, though it was read and asked for while it was being deleted', async (t) => {
+    const { cache, driver } = await scene(t)
+    const reader = await cache.open(id)
+    const forget = driver.forget.bind(driver)
+    driver.forget = async (asked) => {
+      const asking = await cache.open(asked)
+      assert(asking !== undefined)
+      asking.close()
+      await forget(asked)
+    }
+    await cache.deleted(id)
+    assert.equal(await cache.open(id), undefined)
+    reader?.close()
+  })
+
   test('is not in use for another process for longer than a moment', async (t) => {
     const { cache, layout } = await scene(t)
     await readWhole(cache)

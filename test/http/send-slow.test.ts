@@ -118,6 +118,22 @@ test('a client that takes nothing is cut off by a reset after the idle time', as
   assert.equal(error.code, 'ECONNRESET')
 })
 
+test('a client that takes nothing of a last piece is cut off too, and nobody counts that as complete', async (t) => {
+  const reader = watchedReader(image)
+  const served = await sendServer(t, { reader, end: small, idleTimeoutMs: 150 })
+  // Each answer is one piece, its last: more of them than the kernel takes for a client that reads nothing.
+  const connected = once(served.server, 'connection')
+  bareClient(t, served.port, 200)
+  const [connection] = await deadline(connected, 'the client comes')
+  await deadline(once(connection, 'close'), 'the client is cut off')
+  const sent = await deadline(Promise.all(served.sent.map((_, index) => served.outcome(index))), 'all have ended')
+  const of = (wanted: string) => sent.filter(({ outcome }) => outcome === wanted)
+  assert.equal(of('client-stalled').length, 1)
+  assert(of('complete').length > 0 && of('complete').every(({ bytes }) => bytes === small))
+  assert(sent.every(({ outcome, bytes }) => outcome === 'complete' || bytes === 0))
+  assert.equal(reader.leases, 0)
+})
+
 test('a client that waits for us is not cut off, however long', async (t) => {
   const idle = Promise.withResolvers<void>()
   const reader = watchedReader(image, async (position, max, lend) => {

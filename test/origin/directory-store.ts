@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { openDirectory } from '../../src/origin/directory/directory.ts'
 import type { Caller, Origin, Relayed, RelayOptions } from '../../src/origin/origin.ts'
-import { deadline } from '../support/deadline.ts'
+import { deadline, eventually } from '../support/deadline.ts'
 
 export const nobody: Caller = { headers: [], host: undefined, key: undefined, query: '' }
 
@@ -69,7 +69,7 @@ export async function openStore(
       // A client has its last byte before the file is closed.
       await deadline(Promise.all(running), 'the relays end')
       await deadline(Promise.resolve(origin[Symbol.asyncDispose]()), 'the store closes')
-      assert.deepEqual(openFilesIn(dir), [])
+      await eventually(() => openFilesIn(dir).length === 0, `every file is closed: ${openFilesIn(dir)}`)
     },
   }
 }

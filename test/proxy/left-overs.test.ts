@@ -77,6 +77,24 @@ describe('what a killed process has left over', () => {
     })
   }
 
+  test('rule 4: behind what was forced to disk is never taken for what came after the reboot', async (t) => {
+    const { upstream, layout, path } = await setUp(t, {
+      bootId: '00000000-0000-4000-8000-000000000000',
+      synced: 1_000_000,
+    })
+    await using file = await openFile(path, 'r+')
+    await file.write(Buffer.alloc(1_000_000, 7), 0, 1_000_000, 1_000_000)
+    const stall = upstream.nextFile(id, { stallAt: 1_500_000 })
+    const first = await startProxy(t, { upstream: upstream.url, driver, dir: layout.dir })
+    const client = await open(first.image(id))
+    await deadline(stall.reached, 'it goes on')
+    client.leave()
+    await first.close()
+    const second = await startProxy(t, { upstream: upstream.url, driver, dir: layout.dir })
+    const got = await deadline(get(second.image(id)), 'the download ends')
+    assert(got.complete && got.body.equals(bytes))
+  })
+
   test('is worth nothing when the image is a shorter one by now: the whole is asked for', async (t) => {
     const { upstream, layout } = await setUp(t)
     const other = patternBytes(1_500_000, 7)
