@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { endBySignal } from './cli/end-by-signal.ts'
 import { barView, jsonView, plainView } from './cli/progress.ts'
 import { takeFlags, toolUsage } from './cli/tool-arguments.ts'
 import { loadConfig } from './config/load-config.ts'
@@ -19,15 +20,7 @@ else if (loaded.kind === 'error') {
   console.error(loaded.message)
   process.exitCode = 2
 } else {
-  const ending = new AbortController()
-  const end = (code: number) => () => {
-    // A second signal means it.
-    if (ending.signal.aborted) process.exit(code)
-    process.exitCode = code
-    ending.abort()
-  }
-  process.on('SIGINT', end(130))
-  process.on('SIGTERM', end(143))
+  const ending = endBySignal()
 
   // Whoever reads the output may have seen enough (`| head`).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,3 +1,4 @@
+import { endBySignal } from './cli/end-by-signal.ts'
 import { endWhenUnread, type LineWriter, lineWriter } from './cli/line-writer.ts'
 import { type ToolFlags, takeFlags, toolUsage } from './cli/tool-arguments.ts'
 import { loadConfig } from './config/load-config.ts'
@@ -40,15 +41,7 @@ export async function runStoreTool(name: string, purpose: string, run: (tool: St
     process.exitCode = 2
     return
   }
-  const ending = new AbortController()
-  const end = (code: number) => () => {
-    // A second signal means it.
-    if (ending.signal.aborted) process.exit(code)
-    process.exitCode = code
-    ending.abort()
-  }
-  process.on('SIGINT', end(130))
-  process.on('SIGTERM', end(143))
+  const ending = endBySignal()
 
   const events = reportFaults(fail)
   try {

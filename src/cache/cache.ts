@@ -1,6 +1,7 @@
 import type { Driver } from '../../drivers/driver.ts'
 import type { Caller, Origin } from '../origin/origin.ts'
 import { createBufferPool } from './buffer-pool.ts'
+import { CommittedImages } from './committed-images.ts'
 import { openDigests } from './digest.ts'
 import { Doubts, fileKey } from './doubts.ts'
 import type { CacheEvents } from './events.ts'
@@ -8,14 +9,11 @@ import { type Fetched, type FetchOptions, fetchImage } from './fetch.ts'
 import { openFileReader } from './file-reader.ts'
 import { type Committed, type Files, openFiles } from './files.ts'
 import type { Fill } from './fill.ts'
-import { factsMatch, type Hit, openHit } from './hit.ts'
-import { HitCounts } from './hit-counts.ts'
+import type { Hit } from './hit.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
 import { lead } from './miss.ts'
-import { type OpenImage, RecentHits } from './recent-hits.ts'
-import { shareFile } from './shared-file.ts'
-import { keepSmallImages } from './small-images.ts'
+import { RecentHits } from './recent-hits.ts'
 import { Space } from './space.ts'
 import type { Outcome, Turn } from './turn.ts'
 
@@ -45,13 +43,11 @@ export class ImageCache implements AsyncDisposable {
   readonly files: Files
   readonly #options: CacheOptions
   readonly #tools
-  readonly #small = keepSmallImages()
   readonly #flights = new Map<string, Flight>()
   /** Images that somebody fetches who is no reader, with how many do. */
   readonly #wanted = new Map<string, number>()
   readonly #doubts = new Doubts()
-  readonly #recent = new RecentHits()
-  readonly #hits: HitCounts
+  readonly #committed: CommittedImages
   readonly #suspects = new Map<string, Promise<void>>()
   #slots: number
   #closed = false
@@ -59,9 +55,11 @@ export class ImageCache implements AsyncDisposable {
   constructor(options: CacheOptions) {
     this.#options = options
     this.#slots = options.maxFills
-    const files = openFiles(options.layout, (id) => this.#recent.drop(id))
+    const recent = new RecentHits()
+    const files = openFiles(options.layout, (id) => recent.drop(id))
+    const fileReader = openFileReader()
     this.files = files
-    this.#hits = new HitCounts(options.driver, (id, error) => options.events.fault('counting a hit', id, error))
+    this.#committed = new CommittedImages({ ...options, files, fileReader, doubts: this.#doubts, recent })
     this.space = new Space({ ...options, files })
     this.#tools = {
       ...options,
@@ -69,7 +67,7 @@ export class ImageCache implements AsyncDisposable {
       space: this.space,
       digests: openDigests(2),
       pool: createBufferPool(),
-      fileReader: openFileReader(),
+      fileReader,
       takeSlot: () => this.#takeSlot(),
       onFill: (fill: Fill) => this.#adopt(fill),
       onOrphaned: (fill: Fill) => this.#boundOrphans(fill),
@@ -78,42 +76,8 @@ export class ImageCache implements AsyncDisposable {
   }
 
   /** A committed image that was proven, open for reading; undefined when there is none that can be trusted as it is. */
-  async open(id: string): Promise<Hit | undefined> {
-    const recent = this.#recent.take(id)
-    if (recent !== undefined) {
-      if (!this.#doubts.isCondemned(fileKey(id, recent.stats))) return this.#hit(id, recent)
-      recent.file.drop()
-    }
-    const { driver, events } = this.#options
-    const committed = await this.#tools.files.openCommitted(id).catch((error: unknown) => {
-      events.fault('opening a cached image', id, error)
-      return undefined
-    })
-    if (committed === undefined) return undefined
-    try {
-      // Facts are there before the entry is: for a moment after a commit, for longer after a crash.
-      const facts = (await driver.get(id))?.facts ?? (await driver.factsOf(id))
-      const { handle, stats } = committed
-      if (facts !== undefined && factsMatch(facts, committed) && !this.#doubts.isCondemned(fileKey(id, stats))) {
-        const image = { file: shareFile(handle), stats, facts }
-        if (stats.size <= this.#small.largest) this.#recent.keep(id, image)
-        return this.#hit(id, image)
-      }
-    } catch (error) {
-      events.fault('reading metadata', id, error)
-    }
-    await committed.handle.close()
-    return undefined
-  }
-
-  #hit(id: string, image: OpenImage): Hit {
-    const tools = {
-      fileReader: this.#tools.fileReader,
-      small: this.#small,
-      touch: (touched: string) => this.#hits.count(touched),
-      isCondemned: (key: string) => this.#doubts.isCondemned(key),
-    }
-    return openHit(tools, id, image)
+  open(id: string): Promise<Hit | undefined> {
+    return this.#committed.open(id)
   }
 
   /**
@@ -217,7 +181,7 @@ export class ImageCache implements AsyncDisposable {
   /** Stops what is arriving and leaves it to be resumed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.fills().map((fill) => fill.stop()), this.#recent.clear(), this.#hits.written()])
+    await Promise.all([...this.fills().map((fill) => fill.stop()), this.#committed.close()])
     await this.#tools.fileReader[Symbol.asyncDispose]()
     await this.#tools.digests[Symbol.asyncDispose]()
   }

@@ -13,6 +13,7 @@ import { readFailureOf } from './read-failure.ts'
 import type { ImageReader, ReadFailed } from './reader.ts'
 import { type Reception, reception } from './receive.ts'
 import { type SharedFile, shareFile } from './shared-file.ts'
+import { SparseWriter } from './sparse-writer.ts'
 import { UpstreamFailed } from './upstream-failed.ts'
 
 /** Between two fdatasyncs: bounds both what a power loss costs and the fsync at the end. */
@@ -63,7 +64,7 @@ export class Fill implements Following {
       file: this.#file,
       size: start.record.size,
       startAt: start.startAt,
-      length: start.owned.size,
+      writer: new SparseWriter(this.#file.fd, start.owned.size),
       holdBack: tools.holdBack,
       pool: tools.pool,
       files: tools.fileReader,

@@ -5,7 +5,7 @@ import type { ImageReader, Lease } from './reader.ts'
 import { ReadFailed } from './reader.ts'
 import type { SharedFile } from './shared-file.ts'
 import { smallBytes } from './small-reads.ts'
-import { SparseWriter } from './sparse-writer.ts'
+import type { SparseWriter } from './sparse-writer.ts'
 
 /** Withheld from every response until the image is proven: enough that no cut response can look complete. */
 export const heldBackBytes = 64 * 1024
@@ -23,8 +23,8 @@ export type GrowingFileOptions = Readonly<{
   size: number
   /** Bytes of the image that the file already has. */
   startAt: number
-  /** The file's length: behind `startAt` it may hold anything. */
-  length: number
+  /** Of the same file. */
+  writer: SparseWriter
   holdBack: boolean
   pool: BufferPool
   files: FileReader
@@ -43,7 +43,6 @@ export type GrowingFileOptions = Readonly<{
 export class GrowingFile {
   readonly size: number
   readonly #options: GrowingFileOptions
-  readonly #writer: SparseWriter
   #chunks: Chunk[] = []
   #overflow: Buffer[] = []
   #received: number
@@ -60,7 +59,6 @@ export class GrowingFile {
   constructor(options: GrowingFileOptions) {
     this.#options = options
     this.size = options.size
-    this.#writer = new SparseWriter(options.file.fd, options.length)
     this.#received = options.startAt
     this.#written = options.startAt
   }
@@ -247,7 +245,7 @@ export class GrowingFile {
         if (chunk === undefined || this.#failure !== undefined) break
         if (chunk.length < chunkBytes && !partial && chunk.start + chunk.length < this.size) break
         const bytes = chunk.buffer.subarray(chunk.written, chunk.length)
-        const bytesWritten = await this.#writer.write(bytes, chunk.start + chunk.written)
+        const bytesWritten = await this.#options.writer.write(bytes, chunk.start + chunk.written)
         chunk.written += bytesWritten
         this.#written += bytesWritten
         this.#options.onWritten(this.#written)

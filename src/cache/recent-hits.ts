@@ -10,14 +10,16 @@ export type OpenImage = Readonly<{ file: SharedFile; stats: Stats; facts: Facts 
 
 /** How long an open image serves those who come next (ms): what another process does to it is noticed after that. */
 const keptMs = 100
-/** Files kept open at once. */
+/** Files kept open at once, and what they have together (bytes): it may be in memory. */
 const mostKept = 256
+const mostBytes = 32 << 20
 
 /**
  * Small images that were opened a moment ago, still open: to open, lock and look one up takes longer than to send it.
  * Whoever removes an image in this process has it dropped first.
  */
 export class RecentHits {
+  #bytes = 0
   readonly #kept = new Map<string, Readonly<{ image: OpenImage; timer: NodeJS.Timeout }>>()
 
   /** The caller becomes a user of its file. */
@@ -28,7 +30,9 @@ export class RecentHits {
   }
 
   keep(id: string, image: OpenImage): void {
-    if (this.#kept.size >= mostKept || this.#kept.has(id)) return
+    const { size } = image.stats
+    if (this.#kept.size >= mostKept || this.#bytes + size > mostBytes || this.#kept.has(id)) return
+    this.#bytes += size
     image.file.hold()
     this.#kept.set(id, { image, timer: setTimeout(() => void this.drop(id), keptMs).unref() })
   }
@@ -39,6 +43,7 @@ export class RecentHits {
     if (kept === undefined) return
     clearTimeout(kept.timer)
     this.#kept.delete(id)
+    this.#bytes -= kept.image.stats.size
     kept.image.file.drop()
     await kept.image.file.closing
   }

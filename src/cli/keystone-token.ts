@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream'
 import { readIssuedToken } from '../identity/issued-token.ts'
+import { tokenRequest } from '../identity/token-request.ts'
 import { readShort } from '../origin/upstream/exchange-body.ts'
 import { openUpstream } from '../origin/upstream/upstream.ts'
 import { explanation } from './explanation.ts'
@@ -26,18 +26,7 @@ export async function keystoneToken(login: Login, { cafile, insecure, trace }: R
     idleTimeoutMs: 60_000,
   })
   const target = `${keystone.prefix.replace(/\/v(3|2\.0)$/, '')}/v3/auth/tokens`
-  const body = Buffer.from(JSON.stringify({ auth: authOf(login) }))
-  const answer = await keystone.send({
-    method: 'POST',
-    // The catalogue is not read: the server asked is the one that was named.
-    target: `${target}?nocatalog`,
-    headers: [
-      ['Accept', 'application/json'],
-      ['Content-Type', 'application/json'],
-      ['Content-Length', String(body.length)],
-    ],
-    body: Readable.from([body]),
-  })
+  const answer = await keystone.send(tokenRequest(target, authOf(login)))
   const text = (await readShort(answer, answerMost)).bytes.toString('utf8')
   trace(`POST ${keystone.where.replace(/^Keystone /, '')}${target} -> ${answer.status}`)
   if (answer.status === 401) throw new Error(`${keystone.where} refuses ${subject(login)} (401).`)

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
-import { cutOff } from '../origin/upstream/cut-off.ts'
+import { answerShortly } from './short-answer.ts'
 
 /**
  * An error in the form that Glance's framework (WebOb) has for what the client accepts: a page, JSON, or text for those
@@ -13,14 +13,9 @@ export function answerError(
   explanation: string,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  if (outgoing.headersSent) {
-    cutOff(outgoing)
-    return
-  }
   const title = STATUS_CODES[status] ?? ''
   const { type, body } = forms[preferredForm(incoming.headers.accept ?? '')](`${status} ${title}`, title, explanation)
-  outgoing.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body), ...headers })
-  outgoing.end(body)
+  answerShortly(outgoing, status, type, body, headers)
 }
 
 type Form = (code: string, title: string, explanation: string) => { type: string; body: string }

@@ -8,6 +8,7 @@ import { GrowingFile } from '../../src/cache/growing-file.ts'
 import type { ImageReader, Lease } from '../../src/cache/reader.ts'
 import { ReadFailed } from '../../src/cache/reader.ts'
 import { shareFile } from '../../src/cache/shared-file.ts'
+import { SparseWriter } from '../../src/cache/sparse-writer.ts'
 import { cleanup } from '../support/cleanup.ts'
 import { deadline } from '../support/deadline.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -25,7 +26,7 @@ async function setUp(t: TestContext, size: number, options: { pool?: BufferPool;
     file: shareFile(handle),
     size,
     startAt: 0,
-    length: 0,
+    writer: new SparseWriter(handle.fd, 0),
     holdBack: options.holdBack ?? true,
     pool,
     files,

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import type { ImageCache } from '../../src/cache/cache.ts'
 import { openFiles } from '../../src/cache/files.ts'
 import { HitCounts } from '../../src/cache/hit-counts.ts'
+import { RecentHits } from '../../src/cache/recent-hits.ts'
+import { shareFile } from '../../src/cache/shared-file.ts'
 import { deadline, eventually } from '../support/deadline.ts'
 import { beginFill, openImageCache } from '../support/image-cache.ts'
 import { imageId } from '../support/image-id.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { patternBytes } from '../support/upstream-bytes.ts'
 import { nobody } from '../support/upstream-glance.ts'
 
@@ -120,6 +124,35 @@ describe('a small image that was opened a moment ago', () => {
     const got = await readWhole(cache)
     assert(got?.equals(other) && !got.equals(bytes))
   })
+})
+
+test('rule 19: what is kept open is bounded, in number and in bytes', async (t) => {
+  const path = join(await tempDir(t), 'file')
+  await writeFile(path, 'abc')
+  const facts = { inode: 1, size: 0, modifiedAt: 0, verifiedAt: 0, md5: 'a', hashAlgo: undefined, hashValue: undefined }
+  for (const [size, most] of [
+    [1 << 20, 32],
+    [1000, 256],
+  ] as const) {
+    const file = shareFile(await open(path))
+    const recent = new RecentHits()
+    const stats = Object.assign(await file.handle.stat(), { size })
+    const ids = Array.from({ length: 300 }, (_, number) => imageId(number))
+    for (const each of ids) recent.keep(each, { file, stats, facts })
+    const kept = ids.filter((each) => {
+      const isKept = recent.take(each) !== undefined
+      if (isKept) file.drop()
+      return isKept
+    })
+    assert.equal(kept.length, most)
+    await recent.clear()
+    recent.keep(id, { file, stats, facts })
+    assert(recent.take(id) !== undefined, 'there is room again')
+    file.drop()
+    await recent.clear()
+    file.drop()
+    await file.closing
+  }
 })
 
 describe('hits', () => {
