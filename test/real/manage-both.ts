@@ -73,11 +73,20 @@ function neutral({ status, stdout, stderr }: Ended, { port }: URL) {
   return { status, stdout: lines(stdout), stderr: lines(stderr) }
 }
 
-/** Glance's xattr driver lists images as the directory has them, ours by id. */
+/** Glance's xattr driver lists images as the directory has them, ours by id: rows of a table, or members of JSON. */
 function inOrder(text: string): string {
   if (driver !== 'xattr') return text
   const rows = text.split('\n').filter(isRow).sort()
-  return text.replace(/^.*$/gm, (line) => (isRow(line) ? (rows.shift() ?? line) : line))
+  return text
+    .replace(/^.*$/gm, (line) => (isRow(line) ? (rows.shift() ?? line) : line))
+    .replace(/(?<="cached_images": \[).*?(?=\])/g, (images) =>
+      images
+        .split(/(?<=\}), /)
+        .sort(byId)
+        .join(', '),
+    )
 }
 
+const byId = (one: string, other: string) => (idIn(one) < idIn(other) ? -1 : 1)
+const idIn = (image: string) => /"image_id": "([^"]+)"/.exec(image)?.[1] ?? ''
 const isRow = (line: string) => /^\| [0-9a-f]{8}-/.test(line)

@@ -21,7 +21,7 @@ const KiB = 1024
 /** One that is read slowly all the time, and about half of the others. */
 const bigSize = 24 * 1024 * KiB
 const limit = bigSize + 6000 * KiB
-const seconds = Number(process.env.MANAGE_LOAD_SECONDS ?? 20)
+const seconds = Number(process.env.MANAGE_LOAD_SECONDS ?? 60)
 
 const running = new AsyncDisposableStack()
 let proxy: RunningProxy

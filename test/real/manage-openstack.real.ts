@@ -1,17 +1,16 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { credentialsOf, type RunOptions, runCommand } from './command.ts'
 import { eventually } from './eventually.ts'
 import { createImage } from './images.ts'
 import { createRegion, tokenOf } from './keystone.ts'
 import { type Both, startBoth } from './manage-both.ts'
-import { onceForAllDrivers } from './once.ts'
 
 // `openstack cached image …`, which finds the image service by its region. Debian's client is too old to have it (6.0,
 // since 6.1): the requests of those commands are sent with the client's own library instead, and the commands are
 // tested where they are installed.
-onceForAllDrivers('openstack cached image', () => {
+describe('openstack cached image', () => {
   const running = new AsyncDisposableStack()
   let both: Both
   let regions: Map<string, string>

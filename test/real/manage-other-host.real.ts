@@ -1,7 +1,7 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import type { Ended } from './command.ts'
 import { download } from './download.ts'
 import { eventually } from './eventually.ts'
@@ -9,12 +9,11 @@ import { createImage, filePath } from './images.ts'
 import { tokenOf } from './keystone.ts'
 import { imageNames } from './manage-both.ts'
 import { type OtherHost, startOtherHost } from './namespace.ts'
-import { onceForAllDrivers } from './once.ts'
 import { addressOf, manageProgram } from './programs.ts'
 import { type RunningProxy, startProxy } from './proxy.ts'
 
 // From another host, which reaches nothing but our address on the cable: Keystone cannot be asked for a token there.
-onceForAllDrivers('from another host', () => {
+describe('from another host', () => {
   const running = new AsyncDisposableStack()
   let other: OtherHost
   let proxy: RunningProxy

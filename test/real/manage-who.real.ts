@@ -2,20 +2,19 @@ import { deepEqual, equal } from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { type Answer, type Ask, ask, mustAsk } from './ask.ts'
 import { type CachingGlance, startCachingGlance } from './caching-glance.ts'
 import { download } from './download.ts'
 import { eventually } from './eventually.ts'
 import { createImage, filePath } from './images.ts'
 import { revoke, tokenOf } from './keystone.ts'
-import { onceForAllDrivers } from './once.ts'
 import { type RunningProxy, startProxy } from './proxy.ts'
 import { stack } from './stack.ts'
 
 // A cache in which each request would change something: an image pinned and one not, both too many; one queued, one
 // invalid, one left over long ago.
-onceForAllDrivers('who may manage', () => {
+describe('who may manage', () => {
   const running = new AsyncDisposableStack()
   let proxy: RunningProxy
   let glance: CachingGlance
