@@ -3,10 +3,9 @@ import type { FileHandle } from 'node:fs/promises'
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
-import type { Hono } from 'hono'
 import { errorCode } from '../cache/error-code.ts'
 import { tryLockExclusive } from '../cache/lock.ts'
-import { type Listener, listenOnPath } from './listener.ts'
+import { type App, type Listener, listenOnPath } from './listener.ts'
 
 const socketName = 'control.sock'
 const lockName = 'control.lock'
@@ -15,11 +14,7 @@ const lockName = 'control.lock'
  * Where other programs on this machine find the server of a cache directory: `.afterimage/control.sock`. Whoever may
  * open it may do with the cache what the files' rights let him do anyway. Undefined when another server has it.
  */
-export async function listenOnControlSocket(
-  // biome-ignore lint/suspicious/noExplicitAny: apps differ in the variables of their contexts only
-  app: Hono<any>,
-  cacheDir: string,
-): Promise<Pick<Listener, 'close'> | undefined> {
+export async function listenOnControlSocket(app: App, cacheDir: string): Promise<Pick<Listener, 'close'> | undefined> {
   const dir = join(cacheDir, '.afterimage')
   await using opened = new AsyncDisposableStack()
   // The lock ends with its process however that ends, so what is there without it is left over from a killed one.

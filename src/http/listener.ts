@@ -19,7 +19,7 @@ export interface Listener {
 type Connections = Map<Socket, number>
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in the variables of their contexts only
-type App = Hono<any>
+export type App = Hono<any>
 
 /** Serves a Hono app over HTTP/1.1. Rejects when the address cannot be had. */
 export async function listen(app: App, address: Readonly<{ host: string; port: number }>): Promise<Listener> {
