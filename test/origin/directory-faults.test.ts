@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
 import { appendFile, chmod, mkdtemp, readFile, rm, rmdir, truncate, utimes, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { openDirectory } from '../../src/origin/directory/directory.ts'
 import { uuidOfFileName } from '../../src/origin/directory/image-uuid.ts'
@@ -21,6 +22,14 @@ const isAborted = (error: unknown) => error instanceof OriginError && error.reas
 /** Sidecars are read at any time. */
 const openImagesIn = (dir: string) => openFilesIn(dir).filter((path) => !path.endsWith('.json'))
 const notRoot = process.getuid?.() === 0 ? undefined : 'needs root'
+
+/** A thread loads its program as whoever the process is by then: a private checkout is closed to others. */
+function privateCheckout(): string | undefined {
+  for (let dir = import.meta.dirname; dir !== dirname(dir); dir = dirname(dir)) {
+    if ((statSync(dir).mode & 0o001) === 0) return `others may not enter ${dir}`
+  }
+  return undefined
+}
 
 test('a directory that is not there, or is none, is refused with its name', async (t) => {
   const dir = await tempDir(t)
@@ -56,7 +65,9 @@ test('a directory that may not be read is refused', { skip: notRoot }, async (t)
   )
 })
 
-test('a file that may not be read is complained of once; the others are served', { skip: notRoot }, async (t) => {
+test('a file that may not be read is complained of once; the others are served', {
+  skip: notRoot ?? privateCheckout(),
+}, async (t) => {
   const dir = await tempDir(t)
   await chmod(dir, 0o755)
   await writeFile(join(dir, 'a.img'), 'hello')
