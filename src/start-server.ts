@@ -9,6 +9,7 @@ import { type Listener, listen } from './http/listener.ts'
 import { readPseudonym } from './http/pseudonym.ts'
 import { openCache } from './open-cache.ts'
 import { Permissions } from './origin/permissions.ts'
+import { openSendfile } from './sendfile/sendfile.ts'
 import { startControlSocket } from './start-control-socket.ts'
 import { startManagement } from './start-management.ts'
 
@@ -38,6 +39,10 @@ export async function startServer(loaded: LoadedConfig): Promise<RunningServer> 
   const managing = { access, tools: { management, prefetcher, origin, idleTimeoutMs, onFault: onError } }
   const pseudonym = await readPseudonym(join(imageCacheDir, '.afterimage', 'via'))
 
+  // Ended after the listeners: downloads that may finish need it.
+  const sendfile = await openSendfile()
+  if (sendfile === undefined) log.warn('this system has no sendfile that we can call: large images are sent slower')
+  else opened.use(sendfile)
   const permissions = new Permissions(origin, config.authorization.ttl * 1000)
   const app = createApp({
     pseudonym,
@@ -48,6 +53,7 @@ export async function startServer(loaded: LoadedConfig): Promise<RunningServer> 
       permissions,
       rangeMiss: config.cache.rangeMiss,
       idleTimeoutMs,
+      sendfile,
       report: (report) => reportDownload(log, metrics, report),
       onFault: (error, image) => events.fault('answering a download', image, error),
       onPermission: (answer) => countPermission(metrics, answer),

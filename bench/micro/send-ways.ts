@@ -3,21 +3,25 @@ import { createReadStream, read } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { openFileReader } from '../../src/cache/file-reader.ts'
 import { sendBody } from '../../src/http/send.ts'
+import { openSendfile } from '../../src/sendfile/sendfile.ts'
 
 /** Writes the whole file `path`, open as `fd` and of `size` bytes, to a response whose head is set, and ends it. */
 export type Way = (outgoing: ServerResponse, fd: number, size: number, path: string) => Promise<unknown>
 
 /** What the server of this benchmark can be: the real send path, and what was weighed against it. */
 export const ways: Readonly<Record<string, () => Way>> = {
-  'Afterimage: reading threads, shared memory': () => {
+  'Afterimage: sendfile in threads of its own': () => {
     const files = openFileReader()
-    return (outgoing, fd, size) => {
+    const opening = openSendfile()
+    return async (outgoing, fd, size) => {
       const reader = {
         size,
         read: (position: number, max: number) => files.read(fd, position, max),
+        span: (position: number, max: number) => ({ fd, end: Math.min(size, position + max), release() {} }),
         close() {},
       }
-      return sendBody(outgoing, reader, 0, size, { idleTimeoutMs: 60_000 })
+      const sendfile = await opening
+      return sendBody(outgoing, reader, 0, size, { idleTimeoutMs: 60_000, sendfile })
     }
   },
   'the same loop with fs.read, 512 KiB': () => withFsRead(512 << 10),
@@ -47,6 +51,7 @@ function withFsRead(largest: number): Way {
             else resolve({ bytes: buffer.subarray(0, bytesRead), release: () => free.push(buffer) })
           })
         }),
+      span: () => undefined,
       close() {},
     }
     return sendBody(outgoing, reader, 0, size, { idleTimeoutMs: 60_000 })

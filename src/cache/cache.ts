@@ -182,7 +182,6 @@ export class ImageCache implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await Promise.all([...this.fills().map((fill) => fill.stop()), this.#committed.close()])
-    await this.#tools.fileReader[Symbol.asyncDispose]()
     await this.#tools.digests[Symbol.asyncDispose]()
   }
 

@@ -16,6 +16,3 @@ export class FileReadFailed extends Error {
 
 /** The file is shorter than the reader was told. */
 export const endOfFile = -4095
-
-/** The reader was disposed of before the read was done. */
-export const cancelled = -125

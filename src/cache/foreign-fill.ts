@@ -9,7 +9,7 @@ import type { Layout } from './layout.ts'
 import { tryLockShared, unlock } from './lock.ts'
 import type { ImageReader, Lease } from './reader.ts'
 import { ReadFailed } from './reader.ts'
-import { type SharedFile, shareFile } from './shared-file.ts'
+import { type SharedFile, shareFile, spanOf } from './shared-file.ts'
 
 /** How often another process's progress is looked at. */
 const pollMs = 20
@@ -176,6 +176,7 @@ function foreignReader(
   return {
     size,
     read,
+    span: (position, max) => (open && position < limit ? spanOf(file, Math.min(position + max, limit)) : undefined),
     close() {
       if (!open) return
       open = false

@@ -1,10 +1,10 @@
 import type { BufferPool } from './buffer-pool.ts'
 import { chunkBytes } from './buffer-pool.ts'
 import type { FileReader } from './file-reader.ts'
-import type { ImageReader, Lease } from './reader.ts'
+import { smallBytes } from './file-reader.ts'
+import type { ImageReader, Lease, Span } from './reader.ts'
 import { ReadFailed } from './reader.ts'
-import type { SharedFile } from './shared-file.ts'
-import { smallBytes } from './small-reads.ts'
+import { type SharedFile, spanOf } from './shared-file.ts'
 import type { SparseWriter } from './sparse-writer.ts'
 
 /** Withheld from every response until the image is proven: enough that no cut response can look complete. */
@@ -142,6 +142,7 @@ export class GrowingFile {
     return {
       size: this.size,
       read,
+      span: (position, max) => (open ? this.#span(position, Math.min(position + max, this.#limit(end))) : undefined),
       close: () => {
         if (!open) return
         open = false
@@ -177,6 +178,14 @@ export class GrowingFile {
         throw new ReadFailed('cache', `cannot read the growing file at ${position}`, { cause })
       })
       .finally(() => file.drop())
+  }
+
+  /** Of what is in the file and no longer in memory: readers that have fallen behind. */
+  #span(position: number, end: number): Span | undefined {
+    if (this.#failure !== undefined) return undefined
+    const inMemory = this.#chunks[0]?.start ?? this.#written
+    const until = Math.min(end, this.#written, inMemory)
+    return until > position ? spanOf(this.#options.file, until) : undefined
   }
 
   #unpin(chunk: Chunk): void {

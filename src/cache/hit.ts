@@ -5,6 +5,7 @@ import type { Committed } from './files.ts'
 import type { ImageReader } from './reader.ts'
 import { ReadFailed } from './reader.ts'
 import type { OpenImage } from './recent-hits.ts'
+import { spanOf } from './shared-file.ts'
 import { imageKey, type SmallImages } from './small-images.ts'
 
 /** A committed image, open and locked against eviction until it is closed. */
@@ -69,6 +70,10 @@ export function openHit(tools: HitTools, id: string, image: OpenImage): Hit {
       if (tools.isCondemned(mine)) throw new ReadFailed('wrong', 'the cached image has proved wrong')
       if (image.bytes === undefined) return fromDisk(position, max)
       return { bytes: image.bytes.subarray(position, position + max), release: () => {} }
+    },
+    span(position, max) {
+      if (!open || image.bytes !== undefined || size <= tools.small.largest || tools.isCondemned(mine)) return undefined
+      return spanOf(file, Math.min(size, position + max))
     },
     completed: () => tools.touch(id),
     close() {

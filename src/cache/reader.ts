@@ -4,6 +4,14 @@ export interface Lease {
   release(): void
 }
 
+/** A stretch of an open file that holds an image's bytes at their own offsets. `release` is called exactly once. */
+export interface Span {
+  readonly fd: number
+  /** Exclusive. */
+  readonly end: number
+  release(): void
+}
+
 /**
  * One client's view of one image, whether it lies on disk, is still arriving or has just been received.
  * Positions are absolute offsets in the image. Reads may be issued ahead of one another.
@@ -17,7 +25,12 @@ export interface ImageReader {
    * Rejects with a ReadFailed when they will never come from here.
    */
   read(position: number, max: number): Lease | Promise<Lease>
-  /** Releases the image: it may be evicted afterwards. Leases still out stay valid. Harmless twice. */
+  /**
+   * The same bytes where they lie, for the kernel to send them: up to `max` bytes from `position`, as far as they may be
+   * given now. undefined when they are in memory, have not arrived, or cannot be had: `read` gives them or says why.
+   */
+  span(position: number, max: number): Span | undefined
+  /** Releases the image: it may be evicted afterwards. Leases and spans still out stay valid. Harmless twice. */
   close(): void
 }
 

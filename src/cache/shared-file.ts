@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import type { Span } from './reader.ts'
 
 /**
  * One opened file with several users. It is closed when the last has let go: a descriptor closed under a read that is
@@ -31,6 +32,20 @@ export function shareFile(handle: FileHandle, onClose?: (error: unknown) => void
     drop() {
       if (--users > 0) return
       closing = handle.close().then(() => onClose?.(undefined), onClose ?? (() => {}))
+    },
+  }
+}
+
+/** Lends the file up to `end` (exclusive). */
+export function spanOf(file: SharedFile, end: number): Span {
+  file.hold()
+  let held = true
+  return {
+    fd: file.fd,
+    end,
+    release() {
+      if (held) file.drop()
+      held = false
     },
   }
 }

@@ -9,6 +9,7 @@ import { UpstreamFailed } from '../cache/upstream-failed.ts'
 import type { Caller, HeaderList, Identity, Origin, Refusal } from '../origin/origin.ts'
 import { OriginError } from '../origin/origin.ts'
 import type { Permission, Permissions } from '../origin/permissions.ts'
+import type { Sendfile } from '../sendfile/sendfile.ts'
 import { evaluateIfRange } from './conditional.ts'
 import { fillBeside } from './fill-beside.ts'
 import type { DownloadPath } from './image-paths.ts'
@@ -46,6 +47,8 @@ export type DownloadTools = Readonly<{
   permissions: Permissions
   rangeMiss: 'pass' | 'fill'
   idleTimeoutMs: number
+  /** undefined where the system has none. */
+  sendfile: Sendfile | undefined
   report(report: DownloadReport): void
   /** Something of ours failed in mid exchange; the download goes on from the upstream. */
   onFault(error: unknown, image: string): void
@@ -70,8 +73,8 @@ export class DownloadExchange {
   ) {
     this.#tools = tools
     this.#path = path
-    const { origin, idleTimeoutMs } = tools
-    this.#serving = { id: path.id, incoming, outgoing, caller, requestId, origin, idleTimeoutMs }
+    const { origin, idleTimeoutMs, sendfile } = tools
+    this.#serving = { id: path.id, incoming, outgoing, caller, requestId, origin, idleTimeoutMs, sendfile }
   }
 
   async run(): Promise<void> {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ReadFailed } from '../cache/reader.ts'
 import type { Caller, Origin } from '../origin/origin.ts'
 import { cutOff } from '../origin/upstream/cut-off.ts'
+import type { Sendfile } from '../sendfile/sendfile.ts'
 import { evaluateConditions, evaluateIfRange } from './conditional.ts'
 import { type CacheStatus, entityTag, imageFields, type Source } from './image-response.ts'
 import { passBytes } from './pass-on.ts'
@@ -17,6 +18,7 @@ export type Serving = Readonly<{
   origin: Origin
   /** A client that takes nothing for this long is cut off (ms). */
   idleTimeoutMs: number
+  sendfile: Sendfile | undefined
 }>
 
 /** What a client got of an image that we have. */
@@ -66,10 +68,10 @@ async function sendRange(
   source: Source,
   { code, start, end }: Readonly<{ code: number; start: number; end: number }>,
 ): Promise<Served> {
-  const { outgoing, caller, idleTimeoutMs } = serving
+  const { outgoing, caller, idleTimeoutMs, sendfile } = serving
   const reader = source.open(end, caller)
   try {
-    const sent = await sendBody(outgoing, reader, start, end, { idleTimeoutMs })
+    const sent = await sendBody(outgoing, reader, start, end, { idleTimeoutMs, sendfile })
     const served = { status: code, bytes: sent.bytes, bytesFromUpstream: 0 }
     if (sent.outcome !== 'failed') return { ...served, outcome: sent.outcome }
     const error = sent.error ?? new ReadFailed('cache', 'reading failed')

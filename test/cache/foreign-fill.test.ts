@@ -40,7 +40,6 @@ async function setUp(t: TestContext, options: { idleMs?: number; facts?: Partial
   const progress = await createFillRecord(layout, id, facts, { watermark: size, synced: 0 })
   cleanup(t, () => progress.close())
   const fileReader = openFileReader()
-  cleanup(t, () => fileReader[Symbol.asyncDispose]())
   const tools = { layout, files, fileReader, holdBack: true, idleMs: options.idleMs ?? 60_000 }
   return { layout, files, owned, follow: () => followForeign(tools, id, record) }
 }

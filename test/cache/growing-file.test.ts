@@ -9,7 +9,6 @@ import type { ImageReader, Lease } from '../../src/cache/reader.ts'
 import { ReadFailed } from '../../src/cache/reader.ts'
 import { shareFile } from '../../src/cache/shared-file.ts'
 import { SparseWriter } from '../../src/cache/sparse-writer.ts'
-import { cleanup } from '../support/cleanup.ts'
 import { deadline } from '../support/deadline.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { patternBytes } from '../support/upstream-bytes.ts'
@@ -18,7 +17,6 @@ async function setUp(t: TestContext, size: number, options: { pool?: BufferPool;
   const path = join(await tempDir(t), 'growing')
   const handle = await open(path, 'w+')
   const files = openFileReader()
-  cleanup(t, () => files[Symbol.asyncDispose]())
   const pool = options.pool ?? createBufferPool()
   let onRoom = () => {}
   const failures: unknown[] = []

@@ -45,7 +45,6 @@ async function hitOf(t: TestContext, bytes: Buffer, small: SmallImages) {
   const committed = await openFiles(layout).openCommitted(id)
   assert(committed !== undefined)
   const fileReader = openFileReader()
-  cleanup(t, () => fileReader[Symbol.asyncDispose]())
   const facts = {
     inode: committed.stats.ino,
     size: bytes.length,

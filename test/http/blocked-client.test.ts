@@ -33,6 +33,7 @@ function countingReader() {
         },
       }
     },
+    span: () => undefined,
     close: () => {},
   }
   return { reader, lent: () => lent, mostEarly: () => most, furthest: () => furthest }

@@ -23,14 +23,13 @@ const mib = 1 << 20
 /** Large enough for the whole way: small reads, then large ones ahead of the writes. */
 const image = pattern(21 * mib + 12_345)
 
-/** The image on disk, read by reading threads into shared memory. */
+/** The image on disk, read into buffers. */
 async function onDisk(t: TestContext) {
   const path = join(await tempDir(t), 'image')
   await writeFile(path, bytesOf(image))
   const file = await open(path)
   cleanup(t, () => file.close())
   const files = openFileReader()
-  cleanup(t, () => files[Symbol.asyncDispose]())
   return watchedReader(image, async (position, max, lend) => {
     const lease = await files.read(file.fd, position, max)
     const counted = lend(lease.bytes)

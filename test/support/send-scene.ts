@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { ImageReader, Lease } from '../../src/cache/reader.ts'
 import { type Sent, sendBody } from '../../src/http/send.ts'
+import type { Sendfile } from '../../src/sendfile/sendfile.ts'
 import { cleanup } from './cleanup.ts'
 import type { Content } from './upstream-bytes.ts'
 
@@ -51,6 +52,7 @@ export function watchedReader(content: Content, answering?: Answering): WatchedR
       asked.push({ position, max })
       return answer(position, max, lend)
     },
+    span: () => undefined,
     close() {},
     asked,
     get lent() {
@@ -70,6 +72,7 @@ export type Scene = Readonly<{
   start?: number
   end?: number
   idleTimeoutMs?: number
+  sendfile?: Sendfile | undefined
   tls?: Readonly<{ key: Buffer; cert: Buffer }>
   /** Runs before the body is sent. */
   before?: (outgoing: ServerResponse) => void
@@ -89,7 +92,7 @@ export interface SendServer {
 
 /** A real server that answers every request with the bytes of one reader. */
 export async function sendServer(t: TestContext, scene: Scene): Promise<SendServer> {
-  const { reader, start = 0, end = reader.size, idleTimeoutMs = 60_000 } = scene
+  const { reader, start = 0, end = reader.size, idleTimeoutMs = 60_000, sendfile } = scene
   const sent: Promise<Sent>[] = []
   const begun: PromiseWithResolvers<void>[] = []
   const begin = (index: number) => {
@@ -99,7 +102,7 @@ export async function sendServer(t: TestContext, scene: Scene): Promise<SendServ
   const answer: RequestListener = (_, outgoing) => {
     scene.before?.(outgoing)
     outgoing.writeHead(200, { 'Content-Length': String(end - start) })
-    const ended = sendBody(outgoing, reader, start, end, { idleTimeoutMs })
+    const ended = sendBody(outgoing, reader, start, end, { idleTimeoutMs, sendfile })
     begin(sent.push(ended) - 1).resolve()
     void ended.then((result) => {
       if (result.outcome === 'failed') scene.goOn?.(outgoing, result)
