@@ -3,7 +3,7 @@ import { DriverError } from './driver.ts'
 import type { Call, Lifecycle, Operations, Outcome } from './thread-call.ts'
 
 /** Its garbage is small and short-lived; V8's default would let 100 MB of it pile up before the first collection. */
-const resourceLimits = { maxYoungGenerationSizeMb: 8 }
+const resourceLimits = { maxYoungGenerationSizeMb: 4 }
 
 type Pending = Readonly<{ what: string; resolve(value: unknown): void; reject(error: DriverError): void }>
 

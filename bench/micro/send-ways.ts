@@ -17,7 +17,12 @@ export const ways: Readonly<Record<string, () => Way>> = {
       const reader = {
         size,
         read: (position: number, max: number) => files.read(fd, position, max),
-        span: (position: number, max: number) => ({ fd, end: Math.min(size, position + max), release() {} }),
+        span: (position: number, max: number) => ({
+          fd,
+          end: Math.min(size, position + max),
+          isInMemory: false,
+          release() {},
+        }),
         close() {},
       }
       const sendfile = await opening

@@ -72,8 +72,9 @@ export function openHit(tools: HitTools, id: string, image: OpenImage): Hit {
       return { bytes: image.bytes.subarray(position, position + max), release: () => {} }
     },
     span(position, max) {
-      if (!open || image.bytes !== undefined || size <= tools.small.largest || tools.isCondemned(mine)) return undefined
-      return spanOf(file, Math.min(size, position + max))
+      const isSmall = size <= tools.small.largest
+      if (!open || tools.isCondemned(mine) || (isSmall && image.bytes === undefined)) return undefined
+      return spanOf(file, Math.min(size, position + max), isSmall)
     },
     completed: () => tools.touch(id),
     close() {

@@ -9,6 +9,8 @@ export interface Span {
   readonly fd: number
   /** Exclusive. */
   readonly end: number
+  /** All of it was read a moment ago: sending it does not wait for the disk. */
+  readonly isInMemory: boolean
   release(): void
 }
 

@@ -37,12 +37,13 @@ export function shareFile(handle: FileHandle, onClose?: (error: unknown) => void
 }
 
 /** Lends the file up to `end` (exclusive). */
-export function spanOf(file: SharedFile, end: number): Span {
+export function spanOf(file: SharedFile, end: number, isInMemory = false): Span {
   file.hold()
   let held = true
   return {
     fd: file.fd,
     end,
+    isInMemory,
     release() {
       if (held) file.drop()
       held = false

@@ -12,6 +12,7 @@ import { type ImageReader, type Lease, ReadFailed } from '../cache/reader.ts'
 import { onConnectionClose } from '../origin/upstream/connection-close.ts'
 import { cutOff } from '../origin/upstream/cut-off.ts'
 import type { KernelSending, Sendfile, SentByKernel } from '../sendfile/sendfile.ts'
+import { sendAtOnce } from './send-at-once.ts'
 
 export type SendOptions = Readonly<{
   /**
@@ -64,7 +65,13 @@ export function sendBody(
   end: number,
   options: SendOptions,
 ): Promise<Sent> {
-  return new Promise((resolve) => new Sending(outgoing, reader, start, end, options, resolve).start())
+  const { sendfile } = options
+  const bytes = sendfile === undefined ? 0 : sendAtOnce(outgoing, reader, start, end, sendfile)
+  if (bytes > 0 && start + bytes === end) {
+    outgoing.end()
+    return Promise.resolve({ outcome: 'complete', bytes })
+  }
+  return new Promise((resolve) => new Sending(outgoing, reader, start, end, bytes, options, resolve).start())
 }
 
 /**
@@ -81,7 +88,7 @@ class Sending {
   readonly #resolve: (sent: Sent) => void
   /** The next byte to be given to the socket. */
   #position: number
-  #taken = 0
+  #taken: number
   #takenSinceBlocked = 0
   #writeStarted = 0
   #writing: Lease | undefined
@@ -100,12 +107,14 @@ class Sending {
     reader: ImageReader,
     start: number,
     end: number,
+    taken: number,
     { idleTimeoutMs, sendfile }: SendOptions,
     resolve: (sent: Sent) => void,
   ) {
     this.#outgoing = outgoing
     this.#reader = reader
-    this.#position = start
+    this.#position = start + taken
+    this.#taken = taken
     this.#end = end
     this.#idleTimeoutMs = idleTimeoutMs
     this.#sendfile = sendfile

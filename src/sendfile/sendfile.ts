@@ -37,6 +37,11 @@ export interface Sendfile extends AsyncDisposable {
    * many at once, closed.
    */
   send(socket: Socket, fd: number, position: number, end: number): KernelSending | undefined
+  /**
+   * The same at once, on the calling thread, as far as the socket has room: gives how many bytes went. For what is known to
+   * be in the page cache: anything else would make every client wait for the disk.
+   */
+  sendNow(socket: Socket, fd: number, position: number, end: number): number
 }
 
 /** Clients of one thread; those beyond are served the slower way. */
@@ -53,6 +58,7 @@ class SendingThreads implements Sendfile {
   readonly #libc: Libc
   readonly #most: number
   readonly #threads: SendingThread[] = []
+  readonly #offset = new Uint32Array(2)
   #isClosed = false
 
   constructor(libc: Libc, most: number) {
@@ -64,6 +70,14 @@ class SendingThreads implements Sendfile {
     const number = descriptorOf(socket)
     if (this.#isClosed || number === undefined) return undefined
     return this.#idlest()?.send(number, fd, position, end)
+  }
+
+  sendNow(socket: Socket, fd: number, position: number, end: number): number {
+    const number = descriptorOf(socket)
+    if (number === undefined) return 0
+    this.#offset[0] = position % 2 ** 32
+    this.#offset[1] = Math.floor(position / 2 ** 32)
+    return Math.max(0, this.#libc.sendfile(number, fd, this.#offset, end - position))
   }
 
   /** Another thread is started while all that there are have work. */

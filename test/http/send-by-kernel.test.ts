@@ -29,7 +29,11 @@ async function kernel(t: TestContext, threads?: number): Promise<Sendfile> {
 }
 
 /** The image in a real file, read or lent as a file, with what was lent. */
-async function inFile(t: TestContext, lendable: (position: number, max: number) => number = (_, max) => max) {
+async function inFile(
+  t: TestContext,
+  lendable: (position: number, max: number) => number = (_, max) => max,
+  isInMemory = false,
+) {
   const path = join(await tempDir(t), 'image')
   await writeFile(path, bytesOf(image))
   const file = await open(path)
@@ -57,6 +61,7 @@ async function inFile(t: TestContext, lendable: (position: number, max: number) 
       return {
         fd: file.fd,
         end: position + length,
+        isInMemory,
         release() {
           assert(held, 'a span was released twice')
           held = false
@@ -129,6 +134,45 @@ describe('a file that the kernel sends', () => {
     }
   })
 
+  test('a small part that is in memory goes at once, and nothing is read', async (t) => {
+    const { reader, read, lent } = await inFile(t, undefined, true)
+    const sendfile = await kernel(t)
+    for (const [start, end] of [
+      [0, 1],
+      [5, 65_541],
+      [mib, 2 * mib],
+    ] as const) {
+      const served = await sendServer(t, { reader, start, end, sendfile })
+      const got = await deadline(get(served.url), 'the part')
+      assert(got.complete && got.body.equals(bytesOf(image, start, end)), `[${start}, ${end})`)
+      assert.deepEqual(await served.outcome(), { outcome: 'complete', bytes: end - start })
+    }
+    assert.deepEqual(read, [])
+    assert.equal(lent(), 0)
+  })
+
+  test('small parts in memory, pipelined by a client that reads nothing for a while: in turn, each as it is', async (t) => {
+    const size = 300_000
+    const { reader, lent } = await inFile(t, undefined, true)
+    const served = await sendServer(t, { reader, start: 7, end: 7 + size, sendfile: await kernel(t) })
+    const client = bareClient(t, served.port, 60)
+    await eventually(() => served.sent.length === 60, 'all are being answered')
+    const pieces: Buffer[] = []
+    client.on('data', (piece) => pieces.push(piece)).resume()
+    for (let index = 0; index < 60; index++) {
+      assert.deepEqual(await deadline(served.outcome(index), 'the next one'), { outcome: 'complete', bytes: size })
+    }
+    await eventually(() => Buffer.concat(pieces).length > 60 * size, 'all bytes have come')
+    const all = Buffer.concat(pieces)
+    let at = 0
+    for (let index = 0; index < 60; index++) {
+      at = all.indexOf('\r\n\r\n', at) + 4
+      assert(all.subarray(at, at + size).equals(bytesOf(image, 7, 7 + size)), `answer ${index}`)
+      at += size
+    }
+    assert.equal(lent(), 0)
+  })
+
   test('a client under TLS gets it another way', async (t) => {
     const dir = await tempDir(t)
     const [keyFile, certFile] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
@@ -179,14 +223,14 @@ describe('a client of the kernel', () => {
 
   test('that takes little by little is not cut off', async (t) => {
     const { reader } = await inFile(t)
-    const served = await sendServer(t, { reader, end: 16 * mib, idleTimeoutMs: 400, sendfile: await kernel(t) })
+    const served = await sendServer(t, { reader, end: 16 * mib, idleTimeoutMs: 1000, sendfile: await kernel(t) })
     const client = bareClient(t, served.port)
     let received = 0
     client.on('data', (piece) => {
       received += piece.length
       if (received % (512 << 10) >= piece.length) return
       client.pause()
-      setTimeout(() => client.resume(), 25)
+      setTimeout(() => client.resume(), 50)
     })
     client.resume()
     const sent = await deadline(served.outcome(), 'the end of sending')
@@ -232,7 +276,12 @@ describe('when the kernel cannot go on', () => {
     const { reader } = await inFile(t)
     const directory = await open(await tempDir(t))
     cleanup(t, () => directory.close())
-    const span = (position: number, max: number) => ({ fd: directory.fd, end: position + max, release() {} })
+    const span = (position: number, max: number) => ({
+      fd: directory.fd,
+      end: position + max,
+      isInMemory: false,
+      release() {},
+    })
     const served = await sendServer(t, { reader: { ...reader, span }, sendfile: await kernel(t) })
     const got = await deadline(get(served.url), 'the image')
     assert(got.complete && got.body.equals(bytesOf(image)))
