@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildDrain } from './client/drain.ts'
-import { makeImage } from './images.ts'
+import { makeImage, sameBytes } from './images.ts'
 import type { Options } from './options.ts'
 import { startStore } from './peers/nginx-store.ts'
 import { openStack } from './peers/openstack.ts'
-import { slowRate } from './rows/slow-readers.ts'
-import type { Site } from './site.ts'
+import { slowSeconds } from './rows/slow-readers.ts'
+import type { Images, Site } from './site.ts'
 
 /** Makes the images and starts what all servers share; whatever it begins is put on `cleanup`. */
 export async function buildSite(
@@ -17,12 +17,16 @@ export async function buildSite(
   const { quick } = options
   const dir = await mkdtemp(join(options.dir, 'afterimage-bench-'))
   cleanup.defer(() => rm(dir, { recursive: true, force: true }))
+  // Squid, started by root, becomes a user of its own.
+  await chmod(dir, 0o755)
   const imageDir = join(dir, 'images')
   await mkdir(imageDir)
   const drain = await buildDrain(dir, interrupted)
-  const large = await (quick ? makeImage(imageDir, '128 MiB', 128 * 2 ** 20) : makeImage(imageDir, '1 GiB', 2 ** 30))
-  const small = await makeImage(imageDir, '64 KiB', 64 * 1024)
-  const store = await startStore(join(dir, 'store'), { large, small }, slowRate(large.size, quick))
+  const images = await makeImages(imageDir, options.sizeMiB)
+  const store = await startStore(join(dir, 'store'), images, {
+    paced: 100e6,
+    trickle: Math.round(images.trickle.size / (slowSeconds(quick) * 1.5)),
+  })
   cleanup.defer(() => store.stop())
 
   let stack: ReturnType<typeof openStack> | undefined
@@ -31,8 +35,23 @@ export async function buildSite(
     await (await stack?.catch(() => undefined))?.[Symbol.asyncDispose]()
   })
   const openstack = () => {
-    stack ??= openStack(options.stack, [large, small])
+    stack ??= openStack(options.stack, [images.large, images.small])
     return stack
   }
-  return { dir, quick, interrupted, large, small, drain, store, openstack }
+  return { dir, quick, interrupted, images, drain, store, openstack }
 }
+
+async function makeImages(dir: string, sizeMiB: number): Promise<Images> {
+  const make = (mib: number, dataShare?: number) => makeImage(dir, labelOf(mib), mib * 2 ** 20, dataShare)
+  const large = await make(sizeMiB)
+  return {
+    large,
+    small: await makeImage(dir, '64 KiB', 64 * 1024),
+    other: sameBytes(large),
+    paced: await make(sizeMiB / 4),
+    trickle: sameBytes(large),
+    sparse: await make(sizeMiB * 4, 1 / 64),
+  }
+}
+
+const labelOf = (mib: number): string => (mib >= 1024 && mib % 1024 === 0 ? `${mib / 1024} GiB` : `${mib} MiB`)

@@ -9,14 +9,20 @@ export type Usage = Readonly<{
   cpuSeconds: number
   /** The greatest resident set of each of its processes, summed. */
   peakRssMiB: number
+  /** What they read from the disk, past the page cache or into it. */
+  diskReadMiB: number
 }>
 
 /** Runs `work` and says what the process `root`, its threads and all its descendants used meanwhile. */
 export async function measureUsage<T>(root: number, work: () => Promise<T>): Promise<{ usage: Usage; result: T }> {
   for (const pid of await processTree(root)) await resetPeak(pid)
-  const before = await cpuSeconds(root)
+  const [before, readBefore] = [await cpuSeconds(root), await diskReadMiB(root)]
   const result = await work()
-  const usage = { cpuSeconds: (await cpuSeconds(root)) - before, peakRssMiB: await peakRssMiB(root) }
+  const usage = {
+    cpuSeconds: (await cpuSeconds(root)) - before,
+    peakRssMiB: await peakRssMiB(root),
+    diskReadMiB: (await diskReadMiB(root)) - readBefore,
+  }
   return { usage, result }
 }
 
@@ -57,6 +63,14 @@ async function peakRssMiB(root: number): Promise<number> {
     kiB += Number(/^VmHWM:\s+(\d+) kB/m.exec((await readProc(pid, 'status')) ?? '')?.[1] ?? 0)
   }
   return kiB / 1024
+}
+
+async function diskReadMiB(root: number): Promise<number> {
+  let bytes = 0
+  for (const pid of await processTree(root)) {
+    bytes += Number(/^read_bytes: (\d+)$/m.exec((await readProc(pid, 'io')) ?? '')?.[1] ?? 0)
+  }
+  return bytes / 2 ** 20
 }
 
 /** proc_pid_clear_refs(5): 5 sets the peak back to what is resident now. */

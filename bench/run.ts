@@ -3,7 +3,7 @@ import { describeMachine } from './machine.ts'
 import { type Options, readOptions } from './options.ts'
 import { startOnce } from './peers/start-once.ts'
 import { reasons } from './reasons.ts'
-import { reportOf, save } from './report.ts'
+import { save } from './report.ts'
 import { rows } from './rows.ts'
 import { type RowResult, runRow } from './run-row.ts'
 
@@ -24,11 +24,11 @@ async function run(options: Options): Promise<boolean> {
     if (options.only.length > 0 && !options.only.includes(row.name)) continue
     results.push(await runRow(row, options.rounds, site, start))
   }
-  const measurement = { startedAt, machine, options, image: site.large.label, results }
-  const report = reportOf(measurement)
+  const minutes = (Date.now() - Date.parse(startedAt)) / 60_000
+  const { report, path } = await save({ startedAt, minutes, machine, options, image: site.images.large.label, results })
   console.log(report)
-  console.error(`kept as ${await save(measurement, report)}`)
-  return results.every(({ peers }) => peers[0]?.fault === undefined)
+  console.error(`kept as ${path}`)
+  return results.every(({ contestants }) => contestants[0]?.fault === undefined)
 }
 
 try {

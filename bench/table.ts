@@ -6,8 +6,8 @@ import { spreadOf } from './spread.ts'
 export function section(result: RowResult): string {
   const [main, ...others] = result.columns
   if (main === undefined) throw new Error(`row ${result.name} has no columns`)
-  const base = result.peers[0]
-  const measured = result.peers.filter(({ rounds }) => rounds.length > 0)
+  const base = result.contestants[0]
+  const measured = result.contestants.filter(({ rounds }) => rounds.length > 0)
   const head = ['server', `${main.label}: median (range)`, `${base?.name} ÷ it`, ...others.map(({ label }) => label)]
   const lines = measured.map(({ name, rounds }) => {
     const ratio =
@@ -15,7 +15,7 @@ export function section(result: RowResult): string {
     const rest = others.map((column) => shown(medianOf(rounds, column), column))
     return [name, spread(rounds, main), ratio === undefined ? '–' : ratio.toFixed(2), ...rest]
   })
-  const faults = result.peers
+  const faults = result.contestants
     .filter(({ fault }) => fault !== undefined)
     .map(({ name, rounds, fault }) => `- ${name}: ${rounds.length === 0 ? 'not measured' : 'broke off'}: ${fault}`)
   const rule = head.map((_, index) => (index === 0 ? '---' : '---:'))

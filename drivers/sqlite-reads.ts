@@ -1,12 +1,10 @@
 import type Database from 'better-sqlite3'
 import type { Facts, ImageEntry, Totals } from './driver.ts'
 import { decodeFacts } from './facts-record.ts'
+import type { Page } from './pages.ts'
 
 /** Where a page of the list ended: SQLite's own values, so that the next one begins exactly behind it. */
 export type Cursor = Readonly<{ accessed: number; id: string }>
-
-/** The entries of one page, and where the next one begins; no cursor after the last page. */
-export type Page = Readonly<{ entries: readonly ImageEntry[]; next: Cursor | undefined }>
 
 export type Size = Readonly<{ id: string; size: number }>
 
@@ -31,9 +29,9 @@ const pageSizes = 2000
 /** Every question to the database. Each is one short statement: they run on the event loop. */
 export function readsOf(db: Database.Database) {
   const one = db.prepare<[id: string], Row>(`${columns} WHERE c.image_id = ?`)
-  const first = db.prepare<[], Row>(`${columns} ORDER BY c.last_accessed, c.image_id LIMIT ${pageRows}`)
-  const next = db.prepare<Cursor, Row>(`${columns}
-    WHERE (c.last_accessed, c.image_id) > (@accessed, @id) ORDER BY c.last_accessed, c.image_id LIMIT ${pageRows}`)
+  const first = db.prepare<[most: number], Row>(`${columns} ORDER BY c.last_accessed, c.image_id LIMIT ?`)
+  const next = db.prepare<[accessed: number, id: string, most: number], Row>(`${columns}
+    WHERE (c.last_accessed, c.image_id) > (?, ?) ORDER BY c.last_accessed, c.image_id LIMIT ?`)
   const firstById = db.prepare<[], Row>(`${columns} ORDER BY c.image_id LIMIT ${pageRows}`)
   const nextById = db.prepare<[id: string], Row>(
     `${columns} WHERE c.image_id > ? ORDER BY c.image_id LIMIT ${pageRows}`,
@@ -42,7 +40,7 @@ export function readsOf(db: Database.Database) {
     `SELECT image_id AS id, size FROM cached_images WHERE image_id > ? ORDER BY image_id LIMIT ${pageSizes}`,
   )
   const facts = db.prepare<[id: string], string | null>('SELECT facts FROM afterimage_facts WHERE image_id = ?').pluck()
-  const sums = db.prepare<[], Totals>('SELECT COUNT(*) AS count, COALESCE(SUM(size), 0) AS size FROM cached_images')
+  const sums = db.prepare<[], Totals>('SELECT count, size FROM afterimage_totals')
 
   return {
     entry(id: string): ImageEntry | undefined {
@@ -51,9 +49,9 @@ export function readsOf(db: Database.Database) {
     },
 
     /** Least recently accessed first. */
-    page(after: Cursor | undefined): Page {
-      const rows = after === undefined ? first.all() : next.all(after)
-      const last = rows.length === pageRows ? rows.at(-1) : undefined
+    page(after: Cursor | undefined, most: number): Page<Cursor> {
+      const rows = after === undefined ? first.all(most) : next.all(after.accessed, after.id, most)
+      const last = rows.length === most ? rows.at(-1) : undefined
       return { entries: rows.map(entryOf), next: last && { accessed: last.accessed, id: last.id } }
     },
 

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { type Driver, DriverError, type DriverOptions, type Facts, type ImageEntry, type NewEntry } from './driver.ts'
 import { DriverThread } from './driver-thread.ts'
 import { encodeFacts } from './facts-record.ts'
+import { listInPages } from './pages.ts'
 import { whenFree } from './sqlite-busy.ts'
 import { withAdvice } from './sqlite-open.ts'
 import { type Cursor, readsOf } from './sqlite-reads.ts'
@@ -60,22 +61,9 @@ class SqliteDriver implements Driver {
     return this.#read(`get ${id}`, (reads) => reads.entry(id))
   }
 
-  async *list(signal?: AbortSignal): AsyncIterable<ImageEntry> {
-    // What is touched meanwhile moves behind the cursor, and would come a second time.
-    const given = new Set<string>()
-    let cursor: Cursor | undefined
-    do {
-      signal?.throwIfAborted()
-      const page = await this.#read('list', (reads) => reads.page(cursor))
-      for (const entry of page.entries) {
-        if (given.has(entry.id)) continue
-        given.add(entry.id)
-        signal?.throwIfAborted()
-        yield entry
-      }
-      cursor = page.next
-      await turn()
-    } while (cursor !== undefined)
+  list(signal?: AbortSignal): AsyncIterable<ImageEntry> {
+    const page = (after: Cursor | undefined, most: number) => this.#read('list', (reads) => reads.page(after, most))
+    return listInPages(page, { signal, isAhead: false })
   }
 
   async *byId(signal?: AbortSignal): AsyncIterable<ImageEntry> {

@@ -1,5 +1,7 @@
+import type { Place } from './access-order.ts'
 import type { Driver, DriverOptions, Facts, ImageEntry, NewEntry } from './driver.ts'
 import { DriverThread } from './driver-thread.ts'
+import { listInPages } from './pages.ts'
 import type { XattrOperations } from './xattr-worker.ts'
 
 const body = new URL(import.meta.url.endsWith('.ts') ? './xattr-worker.ts' : './xattr-worker.js', import.meta.url)
@@ -28,16 +30,13 @@ class XattrDriver implements Driver {
   }
 
   list(signal?: AbortSignal): AsyncIterable<ImageEntry> {
-    return this.#inPages('byAccess', signal)
+    const read = (after: Place | undefined, most: number) => this.#thread.ask('page', after, most)
+    return listInPages(read, { signal, isAhead: true })
   }
 
-  byId(signal?: AbortSignal): AsyncIterable<ImageEntry> {
-    return this.#inPages('names', signal)
-  }
-
-  async *#inPages(order: 'byAccess' | 'names', signal: AbortSignal | undefined): AsyncIterable<ImageEntry> {
+  async *byId(signal?: AbortSignal): AsyncIterable<ImageEntry> {
     signal?.throwIfAborted()
-    const ids = await this.#thread.ask(order)
+    const ids = await this.#thread.ask('names')
     const page = (start: number) => {
       const entries = this.#thread.ask('entries', ids.slice(start, start + pageImages))
       // Whoever stops early does not want to hear of the page ahead.

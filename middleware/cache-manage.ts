@@ -18,70 +18,68 @@ export type CacheManageTools = Readonly<{
   onFault(error: unknown): void
 }>
 
+const under = (rest: string) => new RegExp(`^${apiVersion}/cache${rest}$`)
+
 /** `/v2/cache`, as Glance has it since v2.14 (clean and prune since v2.18). */
-export function cacheManage(tools: CacheManageTools): EndpointFamily {
-  const { management } = tools
-  const under = (rest: string) => new RegExp(`^${apiVersion}/cache${rest}$`)
-  return {
-    owns: under('(?:/.*)?'),
-    otherMethods: 405,
-    endpoints: [
-      {
-        path: under(''),
-        methods: {
-          GET: {
-            policy: 'cache_list',
-            run: ({ outgoing }) => streamJson(outgoing, cachedAndQueued(management), tools),
-          },
-          DELETE: { policy: 'cache_delete', run: (request) => clear(management, request) },
+export const cacheManage: EndpointFamily<CacheManageTools> = {
+  owns: under('(?:/.*)?'),
+  otherMethods: 405,
+  endpoints: [
+    {
+      path: under(''),
+      methods: {
+        GET: {
+          policy: 'cache_list',
+          run: ({ outgoing }, tools) => streamJson(outgoing, cachedAndQueued(tools.management), tools),
         },
+        DELETE: { policy: 'cache_delete', run: clear },
       },
-      {
-        path: under('/clean'),
-        methods: {
-          POST: {
-            policy: 'cache_clean',
-            async run({ outgoing }) {
-              await management.clean()
-              answerEmpty(outgoing, 200)
-            },
+    },
+    {
+      path: under('/clean'),
+      methods: {
+        POST: {
+          policy: 'cache_clean',
+          async run({ outgoing }, { management }) {
+            await management.clean()
+            answerEmpty(outgoing, 200)
           },
         },
       },
-      {
-        path: under('/prune'),
-        methods: {
-          POST: {
-            policy: 'cache_prune',
-            async run({ outgoing }) {
-              const { files, bytes } = await management.prune()
-              answerJson(outgoing, { total_files_pruned: files, total_bytes_pruned: bytes })
-            },
+    },
+    {
+      path: under('/prune'),
+      methods: {
+        POST: {
+          policy: 'cache_prune',
+          async run({ outgoing }, { management }) {
+            const { files, bytes } = await management.prune()
+            answerJson(outgoing, { total_files_pruned: files, total_bytes_pruned: bytes })
           },
         },
       },
-      {
-        path: under('/nodes/([^/]+)'),
-        methods: {
-          GET: {
-            policy: 'list_cached_nodes',
-            run: ({ incoming, outgoing }) => answerError(incoming, outgoing, 409, 'Centralized caching is not enabled'),
-          },
+    },
+    {
+      path: under('/nodes/([^/]+)'),
+      methods: {
+        GET: {
+          policy: 'list_cached_nodes',
+          run: ({ incoming, outgoing }) => answerError(incoming, outgoing, 409, 'Centralized caching is not enabled'),
         },
       },
-      {
-        path: under('/([^/]+)'),
-        methods: {
-          DELETE: { policy: 'cache_delete', run: (request) => remove(tools, request) },
-          PUT: { policy: 'cache_image', run: (request) => prefetch(tools, request) },
-        },
+    },
+    {
+      // `nodes` alone is Glance's `/cache/{image_id}` too, for PUT and DELETE.
+      path: under('/([^/]+)'),
+      methods: {
+        DELETE: { policy: 'cache_delete', run: remove },
+        PUT: { policy: 'cache_image', run: prefetch },
       },
-    ],
-  }
+    },
+  ],
 }
 
-/** `nodes` alone is Glance's `/cache/{image_id}` too, for PUT and DELETE. */
-async function clear(management: Management, { incoming, outgoing }: ManagementRequest): Promise<void> {
+async function clear({ incoming, outgoing }: ManagementRequest, { management }: CacheManageTools): Promise<void> {
   const target = String(incoming.headers['x-image-cache-clear-target'] ?? '').toLowerCase()
   if (target !== '' && target !== 'cache' && target !== 'queue') {
     const explanation = "If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string."
@@ -95,7 +93,7 @@ async function clear(management: Management, { incoming, outgoing }: ManagementR
 }
 
 /** What is here goes without asking the store, which may not know the image any more. */
-async function remove(tools: CacheManageTools, request: ManagementRequest): Promise<void> {
+async function remove(request: ManagementRequest, tools: CacheManageTools): Promise<void> {
   const { id, outgoing } = request
   if (!isImageId(id)) return notFound(request)
   const wasQueued = await tools.management.unqueue(id)
@@ -103,7 +101,7 @@ async function remove(tools: CacheManageTools, request: ManagementRequest): Prom
   if (wasQueued || wasCached || (await statusOf(tools, request)) !== undefined) answerEmpty(outgoing, 204)
 }
 
-async function prefetch(tools: CacheManageTools, request: ManagementRequest): Promise<void> {
+async function prefetch(request: ManagementRequest, tools: CacheManageTools): Promise<void> {
   const { id, incoming, outgoing, caller } = request
   if (!isImageId(id)) return notFound(request)
   const status = await statusOf(tools, request)
@@ -131,5 +129,6 @@ async function statusOf({ origin }: CacheManageTools, request: ManagementRequest
   return undefined
 }
 
-const notFound = ({ id, incoming, outgoing }: ManagementRequest): void =>
+function notFound({ id, incoming, outgoing }: ManagementRequest): void {
   answerError(incoming, outgoing, 404, `Image ${id} not found.`)
+}

@@ -7,24 +7,14 @@ import { answerJson, streamJson } from '../src/http/json-answer.ts'
 import type { Management } from '../src/management/management.ts'
 import type { CacheManageTools } from './cache-manage.ts'
 
+type Run = (request: ManagementRequest, tools: CacheManageTools) => Promise<void>
+
 /**
  * `/v2/cached_images` and `/v2/queued_images`, as Glance has them with its `cachemanage` filter; with hyphens and without
  * the version too, as articles and old clients write them. `enabled` false: as in Glance without the filter.
  */
-export function cachedImages(tools: CacheManageTools, enabled: boolean): EndpointFamily {
-  const { management } = tools
+export function cachedImages(enabled: boolean): EndpointFamily<CacheManageTools> {
   const under = (rest: string) => new RegExp(`^(?:${apiVersion})?/${rest}$`)
-  const list = (pieces: (from: Management) => AsyncIterable<string>) =>
-    action(({ outgoing }) => streamJson(outgoing, pieces(management), tools))
-  const all = (drop: () => Promise<number>) =>
-    action(async ({ outgoing }) => answerJson(outgoing, { num_deleted: await drop() }))
-  // Never a 404 for what is not there: the image is as it should be.
-  const one = (change: (id: string) => Promise<unknown>) =>
-    action(async ({ id, incoming, outgoing }) => {
-      if (!isImageId(id)) return answerError(incoming, outgoing, 404, `Image ${id} not found.`)
-      await change(id)
-      answerJson(outgoing, null)
-    })
   return {
     owns: under('(?:cached|queued)[_-]images(?:/.*)?'),
     otherMethods: 404,
@@ -33,22 +23,39 @@ export function cachedImages(tools: CacheManageTools, enabled: boolean): Endpoin
       : [
           {
             path: under('cached[_-]images'),
-            methods: { GET: list(cachedOnly), DELETE: all(() => management.removeAll()) },
+            methods: { GET: list(cachedOnly), DELETE: all((management) => management.removeAll()) },
           },
           {
             path: under('queued[_-]images'),
-            methods: { GET: list(queuedOnly), DELETE: all(() => management.unqueueAll()) },
+            methods: { GET: list(queuedOnly), DELETE: all((management) => management.unqueueAll()) },
           },
           {
             path: under('cached[_-]images/([^/]+)'),
-            methods: { DELETE: one((id) => management.remove(id)) },
+            methods: { DELETE: one((management, id) => management.remove(id)) },
           },
           {
             path: under('queued[_-]images/([^/]+)'),
-            methods: { PUT: one((id) => management.queue(id)), DELETE: one((id) => management.unqueue(id)) },
+            methods: {
+              PUT: one((management, id) => management.queue(id)),
+              DELETE: one((management, id) => management.unqueue(id)),
+            },
           },
         ],
   }
 }
 
-const action = (run: (request: ManagementRequest) => Promise<void>): Action => ({ policy: 'manage_image_cache', run })
+const action = (run: Run): Action<CacheManageTools> => ({ policy: 'manage_image_cache', run })
+
+const list = (pieces: (from: Management) => AsyncIterable<string>) =>
+  action(({ outgoing }, tools) => streamJson(outgoing, pieces(tools.management), tools))
+
+const all = (drop: (management: Management) => Promise<number>) =>
+  action(async ({ outgoing }, { management }) => answerJson(outgoing, { num_deleted: await drop(management) }))
+
+/** Never a 404 for what is not there: the image is as it should be. */
+const one = (change: (management: Management, id: string) => Promise<unknown>) =>
+  action(async ({ id, incoming, outgoing }, { management }) => {
+    if (!isImageId(id)) return answerError(incoming, outgoing, 404, `Image ${id} not found.`)
+    await change(management, id)
+    answerJson(outgoing, null)
+  })

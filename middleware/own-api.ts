@@ -16,76 +16,77 @@ export type OwnApiTools = Readonly<{
   onFault(error: unknown): void
 }>
 
-/** What Glance has no endpoint for, under `/api/v1/cache`. Times are Unix milliseconds, sizes bytes. */
-export function ownApi(tools: OwnApiTools): EndpointFamily {
-  const { management } = tools
-  const under = (rest: string) => new RegExp(`^/api/v1/cache${rest}$`)
-  const one = '([^/]+)'
-  return {
-    owns: under('(?:/.*)?'),
-    otherMethods: 405,
-    endpoints: [
-      {
-        path: under('/images'),
-        methods: { GET: reading(({ outgoing }) => streamJson(outgoing, imageList(management), tools)) },
-      },
-      {
-        path: under(`/images/${one}`),
-        methods: { GET: reading(ofImage(async (id) => stateForm(await management.show(id)))) },
-      },
-      {
-        path: under(`/images/${one}/pin`),
-        methods: { PUT: changing(pin(management, true)), DELETE: changing(pin(management, false)) },
-      },
-      {
-        path: under(`/images/${one}/verify`),
-        methods: { POST: changing(ofImage((id) => management.verify(id))) },
-      },
-      {
-        path: under('/prefetch'),
-        methods: { POST: changing(prefetchStream(tools.prefetcher, tools.onFault)) },
-      },
-      {
-        path: under('/incomplete'),
-        methods: {
-          GET: reading(async ({ outgoing }) =>
-            answerJson(outgoing, { incomplete: (await management.incomplete()).map(incompleteForm) }),
-          ),
-        },
-      },
-      {
-        path: under('/queue'),
-        methods: {
-          GET: reading(async ({ outgoing }) =>
-            answerJson(outgoing, { queue: (await management.queued()).map(queuedForm) }),
-          ),
-        },
-      },
-    ],
-  }
-}
-
-type Run = (request: ManagementRequest) => Promise<void>
+type Run = (request: ManagementRequest, tools: OwnApiTools) => Promise<void>
 
 // Glance has no policies for these: its words for the like.
-const reading = (run: Run): Action => ({ policy: 'cache_list', run })
-const changing = (run: Run): Action => ({ policy: 'manage_image_cache', run })
+const reading = (run: Run): Action<OwnApiTools> => ({ policy: 'cache_list', run })
+const changing = (run: Run): Action<OwnApiTools> => ({ policy: 'manage_image_cache', run })
+
+const under = (rest: string) => new RegExp(`^/api/v1/cache${rest}$`)
+const one = '([^/]+)'
+
+/** What Glance has no endpoint for, under `/api/v1/cache`. Times are Unix milliseconds, sizes bytes. */
+export const ownApi: EndpointFamily<OwnApiTools> = {
+  owns: under('(?:/.*)?'),
+  otherMethods: 405,
+  endpoints: [
+    {
+      path: under('/images'),
+      methods: {
+        GET: reading(({ outgoing }, tools) => streamJson(outgoing, imageList(tools.management), tools)),
+      },
+    },
+    {
+      path: under(`/images/${one}`),
+      methods: { GET: reading(ofImage(async (management, id) => stateForm(await management.show(id)))) },
+    },
+    {
+      path: under(`/images/${one}/pin`),
+      methods: { PUT: changing(pin(true)), DELETE: changing(pin(false)) },
+    },
+    {
+      path: under(`/images/${one}/verify`),
+      methods: { POST: changing(ofImage((management, id) => management.verify(id))) },
+    },
+    {
+      path: under('/prefetch'),
+      methods: { POST: changing(prefetchStream) },
+    },
+    {
+      path: under('/incomplete'),
+      methods: {
+        GET: reading(async ({ outgoing }, { management }) =>
+          answerJson(outgoing, { incomplete: (await management.incomplete()).map(incompleteForm) }),
+        ),
+      },
+    },
+    {
+      path: under('/queue'),
+      methods: {
+        GET: reading(async ({ outgoing }, { management }) =>
+          answerJson(outgoing, { queue: (await management.queued()).map(queuedForm) }),
+        ),
+      },
+    },
+  ],
+}
 
 /** Answers with what there is about one image. */
-const ofImage =
-  (find: (id: string) => Promise<unknown>): Run =>
-  async (request) => {
-    const found = isImageId(request.id) ? await find(request.id) : undefined
+function ofImage(find: (management: Management, id: string) => Promise<unknown>): Run {
+  return async (request, { management }) => {
+    const found = isImageId(request.id) ? await find(management, request.id) : undefined
     if (found === undefined) notCached(request)
     else answerJson(request.outgoing, found)
   }
+}
 
-const pin =
-  (management: Management, pinned: boolean): Run =>
-  async (request) => {
+function pin(pinned: boolean): Run {
+  return async (request, { management }) => {
     if (isImageId(request.id) && (await management.pin(request.id, pinned))) answerEmpty(request.outgoing, 204)
     else notCached(request)
   }
+}
 
-const notCached = ({ id, incoming, outgoing }: ManagementRequest): void =>
+function notCached({ id, incoming, outgoing }: ManagementRequest): void {
   answerError(incoming, outgoing, 404, `Image ${id} not found.`)
+}

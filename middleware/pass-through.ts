@@ -9,8 +9,11 @@ export type PassThroughOptions = Readonly<{
   origin: Origin
   /** A client that takes or sends nothing for this long is cut off (ms). */
   idleTimeoutMs: number
-  /** The upstream has, or may have, carried out a change of this image; `deleted`: it granted its deletion. */
-  onChange(id: string, deleted: boolean): void
+  /**
+   * The upstream has, or may have, carried out a change of this image; `deleted`: it granted its deletion. Resolves, and
+   * never rejects, when that is known everywhere: the client hears of it after that.
+   */
+  onChange(id: string, deleted: boolean): Promise<void>
 }>
 
 const changing = new Set(['PATCH', 'PUT', 'POST', 'DELETE'])
@@ -21,15 +24,15 @@ export const passThrough = ({ origin, idleTimeoutMs, onChange }: PassThroughOpti
     const { incoming, outgoing } = c.env
     const method = incoming.method ?? ''
     const changed = changing.has(method) ? changedImage(incoming.url ?? '/') : undefined
-    const onAnswer = (status: number) => {
+    const onAnswer = async (status: number) => {
       if (changed === undefined || isRefusal(status)) return
-      onChange(changed.id, method === 'DELETE' && changed.whole && status >= 200 && status < 300)
+      await onChange(changed.id, method === 'DELETE' && changed.whole && status >= 200 && status < 300)
     }
     // The short form of a download is ours: the store knows the image by the long one.
     const short = method === 'HEAD' ? downloadPath(incoming.url ?? '/') : undefined
     const target = short === undefined ? {} : { target: short.target }
     const unwatch = cutOffWhenStalled(outgoing, idleTimeoutMs)
-    await origin.relay(incoming, outgoing, { caller: c.get('caller'), onAnswer, ...target })
+    await origin.relay(incoming, outgoing, { caller: c.env.caller, onAnswer, ...target })
     unwatch()
     return RESPONSE_ALREADY_SENT
   })

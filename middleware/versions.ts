@@ -16,7 +16,7 @@ export const versions = (origin: Origin) =>
     const { incoming, outgoing } = c.env
     const { path } = splitTarget(incoming.url ?? '/')
     if ((incoming.method !== 'GET' && incoming.method !== 'HEAD') || !/^\/(?:versions\/?)?$/.test(path)) return next()
-    const answer = await origin.read(incoming.url ?? '/', c.get('caller')).catch((error: unknown) => {
+    const answer = await origin.read(incoming.url ?? '/', c.env.caller).catch((error: unknown) => {
       // It is asked again, and then told to the client in the usual words.
       if (error instanceof OriginError) return undefined
       throw error

@@ -1,11 +1,29 @@
 #!/usr/bin/env node
-import { loadConfig } from './config/load-config.ts'
-import { startServer } from './start-server.ts'
+import cluster from 'node:cluster'
+import { type LoadedConfig, loadConfig } from './config/load-config.ts'
 
 /** afterimage-api: the caching image API server. */
 
 // Image bytes and what is known about them are for the service and its group, not for every user of the machine.
 process.umask(0o027)
+
+/** Runs `end` at SIGTERM or SIGINT. A second signal means it: no more grace. */
+function onSignal(end: () => void): void {
+  let isEnding = false
+  const take = () => {
+    if (isEnding) process.exit(1)
+    isEnding = true
+    end()
+  }
+  process.on('SIGTERM', take)
+  process.on('SIGINT', take)
+}
+
+// Each of the three loads what it needs: a primary has no use for the server's modules and their memory.
+if (cluster.isWorker) {
+  const { runWorker } = await import('./start-worker.ts')
+  process.exit(await runWorker(onSignal))
+}
 
 const loaded = loadConfig({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
 if (loaded.kind === 'print') process.stdout.write(loaded.text)
@@ -14,21 +32,28 @@ else if (loaded.kind === 'error') {
   process.exitCode = 2
 } else {
   try {
-    const server = await startServer(loaded)
-    let isEnding = false
-    const end = () => {
-      // A second signal means it: no more grace.
-      if (isEnding) process.exit(1)
-      isEnding = true
-      server.close().catch((error: unknown) => {
-        console.error(String(error))
-        process.exitCode = 1
-      })
-    }
-    process.on('SIGTERM', end)
-    process.on('SIGINT', end)
+    await (loaded.config.default.workers > 1 ? runPrimary(loaded) : runAlone(loaded))
   } catch (error) {
     console.error(`afterimage-api: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 1
   }
+}
+
+async function runAlone(loaded: LoadedConfig): Promise<void> {
+  const { startServer } = await import('./start-server.ts')
+  const server = await startServer(loaded)
+  onSignal(() => {
+    server.close().catch((error: unknown) => {
+      console.error(String(error))
+      process.exitCode = 1
+    })
+  })
+}
+
+async function runPrimary(loaded: LoadedConfig): Promise<void> {
+  const { Primary } = await import('./workers/primary.ts')
+  const primary = new Primary(loaded)
+  process.on('SIGTERM', () => primary.end())
+  process.on('SIGINT', () => primary.end())
+  process.exitCode = await primary.run()
 }

@@ -15,6 +15,7 @@ import { renewingOrigin } from './identity/renewing-origin.ts'
 import { openQueue, type Queue } from './management/queue.ts'
 import { openOrigin } from './origin/open-origin.ts'
 import type { Caller, Origin } from './origin/origin.ts'
+import { alone, type Place, shareOf } from './workers/place.ts'
 
 /** The image cache on its directory, and what it is made of. Disposing ends fills (they stay resumable) and closes all. */
 export interface OpenedCache extends AsyncDisposable {
@@ -30,7 +31,11 @@ export interface OpenedCache extends AsyncDisposable {
 }
 
 /** For every program that works on the cache; safe beside others on the same directory. */
-export async function openCache({ config, isDefault }: LoadedConfig, log: Log): Promise<OpenedCache> {
+export async function openCache(
+  { config, isDefault }: LoadedConfig,
+  log: Log,
+  place: Place = alone,
+): Promise<OpenedCache> {
   const { imageCacheDir, imageCacheDriver, imageCacheSqliteDb, imageCacheMaxSize } = config.default
   await using opened = new AsyncDisposableStack()
   const own = ownCaller(config)
@@ -53,9 +58,15 @@ export async function openCache({ config, isDefault }: LoadedConfig, log: Log): 
       maxSize: imageCacheMaxSize,
       minFreeSpace: config.cache.minFreeSpace,
       holdBack: config.cache.holdBack,
-      maxFills: config.cache.maxFills,
+      maxFills: shareOf(config.cache.maxFills, place),
       followIdleMs: config.origin.idleTimeout * 1000,
       ownCaller: own.caller,
+      ...(place.count > 1 && {
+        others: {
+          condemned: (key) => place.ask({ what: 'condemned', key }),
+          wanted: (id) => place.ask({ what: 'wanted', id }),
+        },
+      }),
     }),
   )
   const queue = openQueue(layout)

@@ -1,6 +1,4 @@
 import type { Config } from './config/config.ts'
-import type { ManagementAccess } from './http/management-access.ts'
-import { openAdmins } from './identity/admins.ts'
 import type { Management } from './management/management.ts'
 import { openManagement } from './management/open-management.ts'
 import { periodically } from './management/periodically.ts'
@@ -14,7 +12,6 @@ import type { OpenedCache } from './open-cache.ts'
 export interface StartedManagement extends AsyncDisposable {
   readonly management: Management
   readonly prefetcher: Prefetcher
-  readonly access: ManagementAccess
 }
 
 export async function startManagement(opened: OpenedCache, config: Config): Promise<StartedManagement> {
@@ -40,30 +37,7 @@ export async function startManagement(opened: OpenedCache, config: Config): Prom
   const management = openManagement(tools)
   const onPruneFault = (error: unknown) => events.fault('pruning', undefined, error)
   started.use(periodically(config.cache.pruneInterval * 1000, (signal) => prune(tools, signal), onPruneFault))
-  const access = managementAccess(config, (error) => events.fault('asking Keystone', undefined, error))
-  if (access.kind === 'admins') started.use(access.admins)
   await prefetcher.resume(config.cache.prefetchInterval * 1000)
   const whole = started.move()
-  return { management, prefetcher, access, [Symbol.asyncDispose]: () => whole.disposeAsync() }
-}
-
-function managementAccess({ management, keystone }: Config, onFault: (error: unknown) => void): ManagementAccess {
-  switch (management.auth) {
-    case 'none':
-      return { kind: 'everybody' }
-    case 'disabled':
-      return { kind: 'nobody' }
-    case 'keystone': {
-      const { authUrl, cafile, insecure } = keystone
-      // The configuration was checked: keystone is not chosen without its address.
-      if (authUrl === undefined) throw new Error('[management] auth = keystone needs [keystone] auth_url')
-      return {
-        kind: 'admins',
-        admins: openAdmins({ authUrl, cafile, insecure, adminRoles: management.adminRoles }),
-        onFault,
-      }
-    }
-    default:
-      return management.auth satisfies never
-  }
+  return { management, prefetcher, [Symbol.asyncDispose]: () => whole.disposeAsync() }
 }

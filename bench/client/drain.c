@@ -34,28 +34,33 @@ static const char USAGE[] =
     "  -k             a new connection for every request (default: keep-alive)\n"
     "  -s STATUS      the status that counts as success (default 200)\n"
     "  -r BYTES       read at most this many bytes per second on each connection, through a small receive buffer\n"
+    "  -i MS          wait so long between an answer and the next request of its connection\n"
+    "  -d SECONDS     stop after so long; what is under way then counts neither as good nor as failed\n"
     "  -t SECONDS     give up when no connection received anything for so long (default 30)\n"
     "\n"
-    "Output, one line: bytes=B seconds=S mbps=M requests=R rps=Q failed=F first_ms=P max_ms=X cpu_s=C\n"
+    "Output, one line: bytes=B seconds=S mbps=M requests=R rps=Q failed=F first_ms=P p50_ms=H p99_ms=N max_ms=X\n"
+    "                  least=L cpu_s=C\n"
     "  bytes     body bytes received (chunk framing excluded), of successful and failed answers\n"
     "  mbps      million bytes per second; rps: complete successful answers per second\n"
     "  failed    answers that broke off, had another status, or could not be asked for (reason on stderr)\n"
-    "  first_ms  median time from sending a request to the first byte of its answer; max_ms: slowest whole answer\n"
+    "  first_ms  median time from sending a request to the first byte of its answer\n"
+    "  p50_ms    median time to the end of a whole good answer; p99_ms: 99 of 100 took no longer; max_ms: the slowest\n"
+    "  least     body bytes of the connection that got fewest\n"
     "  cpu_s     processor seconds that this client used, user and system\n"
     "Exit status: 0 when nothing failed, 1 when something did, 2 for wrong usage.\n";
 
-enum { HEAD_MAX = 16384, DROP_MAX = 8 << 20, SLOW_STEP = 16384 };
+enum { HEAD_MAX = 16384, DROP_MAX = 8 << 20, SLOW_STEP = 16384, CROWD = 50 };
 
-enum state { HEAD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_CRLF, TRAILER, TO_END };
+enum state { HEAD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_CRLF, TRAILER, TO_END, PAUSE };
 
 struct connection {
   int fd;
   enum state state;
   char head[HEAD_MAX];
   size_t head_length;
-  uint64_t remaining;
+  uint64_t remaining, taken;
   bool keep_alive, good, answered, reused;
-  double asked_at, read_again_at;
+  double asked_at, read_again_at, ask_again_at;
 };
 
 static struct sockaddr_storage address;
@@ -65,7 +70,7 @@ static size_t request_length;
 static int epoll_fd, wanted_status = 200, live;
 static bool fresh_connections;
 static uint64_t rate, to_start, total_bytes, succeeded, failed;
-static double *first_times, slowest;
+static double *first_times, *whole_times, slowest, pause_seconds;
 static size_t first_count;
 
 static double now(void) {
@@ -122,7 +127,7 @@ static bool start_request(struct connection *c) {
     c->state = HEAD;
     c->head_length = 0;
     c->answered = c->good = false;
-    c->read_again_at = 0;
+    c->read_again_at = c->ask_again_at = 0;
     c->asked_at = now();
     /* A request is far smaller than an empty send buffer: it goes out whole or the connection is dead. */
     if (send(c->fd, request, request_length, MSG_NOSIGNAL) == (ssize_t)request_length) return true;
@@ -157,10 +162,15 @@ static void broke(struct connection *c, const char *why) {
 static void answer_complete(struct connection *c) {
   double took = now() - c->asked_at;
   if (took > slowest) slowest = took;
-  if (c->good) succeeded++;
+  if (c->good) whole_times[succeeded++] = took;
   else failed++;
   if (!c->keep_alive || fresh_connections) hang_up(c);
-  next_request(c);
+  if (pause_seconds > 0 && to_start > 0) {
+    c->state = PAUSE;
+    c->ask_again_at = now() + pause_seconds;
+  } else {
+    next_request(c);
+  }
 }
 
 /* The value of a header field in a NUL-terminated head, or NULL; *length is what is left after trimming. */
@@ -269,6 +279,7 @@ static void advance(struct connection *c) {
         if ((got = drop(c, c->remaining)) == 0) return;
         if (got < 0) return broke(c, "before the end of its body");
         total_bytes += (uint64_t)got;
+        c->taken += (uint64_t)got;
         c->remaining -= (uint64_t)got;
         if (c->remaining > 0) break;
         if (c->state == BODY) return answer_complete(c);
@@ -279,7 +290,10 @@ static void advance(struct connection *c) {
         if ((got = drop(c, DROP_MAX)) == 0) return;
         if (got < 0) return answer_complete(c);
         total_bytes += (uint64_t)got;
+        c->taken += (uint64_t)got;
         break;
+      case PAUSE: /* nobody has asked: the server ends the connection, and the next request opens another */
+        return hang_up(c);
       case CHUNK_SIZE:
       case CHUNK_CRLF:
       case TRAILER:
@@ -306,11 +320,20 @@ static void advance(struct connection *c) {
   }
 }
 
-/* With -r: connections whose pause is over are listened to again. Milliseconds until the next one is due. */
-static int wake_slow_ones(struct connection *connections, uint64_t count, int patience_ms) {
+/* With -r: connections whose pause is over are listened to again; with -i: they ask again. Milliseconds until the next one is due. */
+static int wake_due_ones(struct connection *connections, uint64_t count, int patience_ms) {
   double time = now(), next = time + patience_ms / 1e3;
   for (uint64_t i = 0; i < count; i++) {
     struct connection *c = &connections[i];
+    if (c->state == PAUSE && c->ask_again_at > 0) {
+      if (c->ask_again_at <= time) {
+        c->ask_again_at = 0;
+        next_request(c);
+      } else if (c->ask_again_at < next) {
+        next = c->ask_again_at;
+      }
+      continue;
+    }
     if (c->fd < 0 || c->read_again_at == 0) continue;
     if (c->read_again_at <= time) {
       struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
@@ -328,17 +351,24 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+/* Milliseconds that this share of the sorted times does not exceed; 0 where there are none. */
+static double at_share(const double *times, size_t count, double share) {
+  return count > 0 ? times[(size_t)((double)(count - 1) * share + 0.5)] * 1e3 : 0;
+}
+
 int main(int argc, char **argv) {
-  uint64_t connections = 1, requests = 0, patience = 30;
+  uint64_t connections = 1, requests = 0, patience = 30, duration = 0;
   const char *headers[16];
   int header_count = 0, option;
-  while ((option = getopt(argc, argv, "n:c:H:ks:r:t:h")) != -1) {
+  while ((option = getopt(argc, argv, "n:c:H:ks:r:i:d:t:h")) != -1) {
     switch (option) {
       case 'n': requests = number(optarg, "-n", 1); break;
       case 'c': connections = number(optarg, "-c", 1); break;
       case 'k': fresh_connections = true; break;
       case 's': wanted_status = (int)number(optarg, "-s", 100); break;
       case 'r': rate = number(optarg, "-r", 1); break;
+      case 'i': pause_seconds = (double)number(optarg, "-i", 1) / 1e3; break;
+      case 'd': duration = number(optarg, "-d", 1); break;
       case 't': patience = number(optarg, "-t", 1); break;
       case 'H':
         if (header_count == 16) usage_error("-H may be given 16 times");
@@ -373,21 +403,26 @@ int main(int argc, char **argv) {
   struct epoll_event *events = calloc(connections, sizeof *events);
   /* A reused connection that proves closed asks again, so one request can have at most two first bytes. */
   first_times = calloc(2 * requests + connections, sizeof *first_times);
-  if (epoll_fd < 0 || all == NULL || events == NULL || first_times == NULL) {
+  whole_times = calloc(requests, sizeof *whole_times);
+  if (epoll_fd < 0 || all == NULL || events == NULL || first_times == NULL || whole_times == NULL) {
     fprintf(stderr, "drain: cannot set up %llu connections: %s\n", (unsigned long long)connections, strerror(errno));
     return 1;
   }
 
   to_start = requests;
-  double start = now(), moved_at = start;
+  double start = now(), moved_at = start, stop_at = duration > 0 ? start + (double)duration : 1e18;
   uint64_t moved = 0;
   for (uint64_t i = 0; i < connections; i++) {
     all[i].fd = -1;
+    /* A crowd does not come within a millisecond: the server's queue of connections must not be what is measured. */
+    if (i > 0 && i % CROWD == 0) usleep(25000);
     if (start_request(&all[i])) live++;
   }
   while (live > 0) {
+    if (now() >= stop_at) break;
     int wait_ms = (int)(patience * 1000);
-    if (rate > 0) wait_ms = wake_slow_ones(all, connections, wait_ms);
+    if (duration > 0 && (stop_at - now()) * 1e3 < wait_ms) wait_ms = (int)((stop_at - now()) * 1e3) + 1;
+    if (rate > 0 || pause_seconds > 0) wait_ms = wake_due_ones(all, connections, wait_ms);
     int ready = epoll_wait(epoll_fd, events, (int)connections, wait_ms);
     for (int i = 0; i < ready; i++) advance(events[i].data.ptr);
     if (total_bytes + succeeded + failed != moved) {
@@ -405,9 +440,15 @@ int main(int argc, char **argv) {
   double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
   qsort(first_times, first_count, sizeof *first_times, by_size);
-  printf("bytes=%llu seconds=%.3f mbps=%.1f requests=%llu rps=%.1f failed=%llu first_ms=%.2f max_ms=%.2f cpu_s=%.3f\n",
-         (unsigned long long)total_bytes, seconds, (double)total_bytes / seconds / 1e6, (unsigned long long)requests,
-         (double)succeeded / seconds, (unsigned long long)failed,
-         first_count > 0 ? first_times[first_count / 2] * 1e3 : 0, slowest * 1e3, cpu);
+  qsort(whole_times, succeeded, sizeof *whole_times, by_size);
+  uint64_t least = UINT64_MAX;
+  for (uint64_t i = 0; i < connections; i++)
+    if (all[i].taken < least) least = all[i].taken;
+  printf("bytes=%llu seconds=%.3f mbps=%.1f requests=%llu rps=%.1f failed=%llu ", (unsigned long long)total_bytes, seconds,
+         (double)total_bytes / seconds / 1e6, (unsigned long long)requests, (double)succeeded / seconds,
+         (unsigned long long)failed);
+  printf("first_ms=%.2f p50_ms=%.3f p99_ms=%.3f max_ms=%.2f least=%llu cpu_s=%.3f\n", at_share(first_times, first_count, 0.5),
+         at_share(whole_times, succeeded, 0.5), at_share(whole_times, succeeded, 0.99), slowest * 1e3,
+         (unsigned long long)least, cpu);
   return failed > 0;
 }

@@ -8,3 +8,13 @@ export async function get(url: string, headers: OutgoingHttpHeaders = {}): Promi
   const [response] = await once(outgoing, 'response')
   return response
 }
+
+/** The whole body of an answer, or undefined when there is no such thing (404). Rejects when it is neither. */
+export async function getText(url: string): Promise<string | undefined> {
+  const response = await get(url)
+  const pieces: Buffer[] = []
+  for await (const piece of response) pieces.push(piece)
+  if (response.statusCode === 404) return undefined
+  if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}`)
+  return Buffer.concat(pieces).toString()
+}

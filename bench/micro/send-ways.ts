@@ -21,6 +21,7 @@ export const ways: Readonly<Record<string, () => Way>> = {
           fd,
           end: Math.min(size, position + max),
           isInMemory: false,
+          isSparse: false,
           release() {},
         }),
         close() {},

@@ -12,7 +12,8 @@ type Settings = Readonly<{
   name: string
   driver?: 'sqlite' | 'xattr'
   holdBack?: boolean
-  upstream?: 'store' | 'slow store' | 'glance'
+  upstream?: 'store' | 'glance'
+  workers?: number
 }>
 
 const checkout = join(import.meta.dirname, '../..')
@@ -22,21 +23,27 @@ const commitSeconds = 60
 export const afterimage = afterimageWith({ name: 'Afterimage' })
 export const afterimageXattr = afterimageWith({ name: 'Afterimage, xattr driver', driver: 'xattr' })
 export const afterimageNoHoldBack = afterimageWith({ name: 'Afterimage, hold_back = false', holdBack: false })
-export const afterimageSlowStore = afterimageWith({ name: 'Afterimage', upstream: 'slow store' })
+export const afterimageTwoWorkers = afterimageWith({ name: 'Afterimage, workers = 2', workers: 2 })
 export const afterimageGlance = afterimageWith({ name: 'Afterimage before Glance', upstream: 'glance' })
 
-/** Afterimage from source, one process, with an authorization that asks the upstream every 30 seconds. */
-function afterimageWith({ name, driver = 'sqlite', holdBack = true, upstream = 'store' }: Settings): PeerKind {
+/** Afterimage as built, one process unless `workers` says otherwise, with an authorization that asks the upstream every 30 seconds. */
+function afterimageWith({
+  name,
+  driver = 'sqlite',
+  holdBack = true,
+  upstream = 'store',
+  workers = 1,
+}: Settings): PeerKind {
   return {
     name,
     async start(site) {
       const { url, token } = await upstreamOf(upstream, site)
-      const home = join(site.dir, `afterimage-${driver}-${holdBack}-${upstream.replace(' ', '-')}`)
+      const home = join(site.dir, `afterimage-${driver}-${holdBack}-${upstream}-${workers}`)
       const cache = join(home, 'cache')
       await mkdir(cache, { recursive: true })
-      const port = await freePort()
+      const [port, operatorPort] = [await freePort(), await freePort()]
       const config = join(home, 'afterimage.conf')
-      await writeFile(config, configText({ cache, port, driver, url, holdBack }))
+      await writeFile(config, configText({ cache, port, operatorPort, driver, url, holdBack, workers }))
       const server = await startServer({
         name,
         program: process.execPath,
@@ -51,6 +58,8 @@ function afterimageWith({ name, driver = 'sqlite', holdBack = true, upstream = '
         target: (image) => ({ port, path: downloadPath(image), header: `X-Auth-Token: ${token}` }),
         // RFC 9211: `afterimage; hit`.
         isHit: (headers) => /;\s*hit\b/.test(`${headers['cache-status']}`),
+        stored: async ({ id }) => [join(cache, id)],
+        afterimage: { cacheDir: cache, configFile: config, operatorUrl: `http://127.0.0.1:${operatorPort}` },
         // A file that an operator removes is a miss. Removing it before its commit would remove nothing.
         async cold({ id }) {
           const incomplete = join(cache, 'incomplete', id)
@@ -64,22 +73,24 @@ function afterimageWith({ name, driver = 'sqlite', holdBack = true, upstream = '
 
 async function upstreamOf(upstream: Settings['upstream'], site: Site): Promise<{ url: string; token: string }> {
   if (upstream === 'glance') return { url: glanceUrl, token: (await site.openstack()).token }
-  const port = upstream === 'slow store' ? site.store.slowPort : site.store.port
-  return { url: `http://127.0.0.1:${port}`, token: 'bench' }
+  return { url: `http://127.0.0.1:${site.store.port}`, token: 'bench' }
 }
 
 type ConfigValues = Readonly<{
   cache: string
   port: number
+  operatorPort: number
   driver: string
   url: string
   holdBack: boolean
+  workers: number
 }>
 
-function configText({ cache, port, driver, url, holdBack }: ConfigValues): string {
+function configText({ cache, port, operatorPort, driver, url, holdBack, workers }: ConfigValues): string {
   return `[DEFAULT]
 bind_host = 127.0.0.1
 bind_port = ${port}
+workers = ${workers}
 image_cache_dir = ${cache}
 image_cache_driver = ${driver}
 image_cache_max_size = 107374182400
@@ -93,6 +104,7 @@ ttl = 30
 hold_back = ${holdBack}
 min_free_space = 67108864
 [management]
-bind_port = 0
+bind_port = ${operatorPort}
+auth = none
 `
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { waitUntil } from '../deadline.ts'
 import { downloadPath } from '../site.ts'
 import { cachingGlanceUrl, glanceUrl, request } from './openstack.ts'
@@ -10,7 +11,7 @@ const leaveRunning = async (): Promise<void> => {}
 export const glance: PeerKind = {
   name: 'Glance without a cache',
   async start({ openstack }) {
-    const { token, pidOf } = await openstack()
+    const { token, pidOf, dir } = await openstack()
     const port = Number(new URL(glanceUrl).port)
     return {
       pid: await pidOf('glance'),
@@ -18,6 +19,7 @@ export const glance: PeerKind = {
       target: (image) => ({ port, path: downloadPath(image), header: `X-Auth-Token: ${token}` }),
       cold: async () => {},
       isHit: () => true,
+      stored: async ({ id }) => [join(dir, 'images', id)],
       stop: leaveRunning,
     }
   },
@@ -27,7 +29,7 @@ export const glance: PeerKind = {
 export const cachingGlance: PeerKind = {
   name: 'Glance with its own cache',
   async start({ openstack }) {
-    const { token, pidOf } = await openstack()
+    const { token, pidOf, dir } = await openstack()
     const port = Number(new URL(cachingGlanceUrl).port)
     return {
       pid: await pidOf('glance-cached'),
@@ -44,6 +46,7 @@ export const cachingGlance: PeerKind = {
       },
       // On a miss its cache takes the length away: the answer is chunked.
       isHit: (headers) => headers['content-length'] !== undefined,
+      stored: async ({ id }) => [join(dir, 'cache', id)],
       stop: leaveRunning,
     }
   },

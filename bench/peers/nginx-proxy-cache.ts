@@ -23,15 +23,19 @@ function proxyCache(name: string, directory: string, buffers: string): PeerKind 
       const port = await freePort()
       const values = { PORT: port, STORE_PORT: store.port, BUFFERS: buffers }
       const server = await startNginx('nginx-proxy-cache.conf', home, values)
+      async function stored(): Promise<string[]> {
+        const entries = await readdir(join(home, 'cache'), { recursive: true, withFileTypes: true })
+        return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+      }
       return {
         ...server,
         upstream: store,
         target: (image) => storeTarget(port, image),
         isHit: (headers) => headers['x-cache-status'] === 'HIT',
+        stored,
         // nginx takes a file that has gone for a miss; it keeps the directories that it has made.
         async cold() {
-          const entries = await readdir(join(home, 'cache'), { recursive: true, withFileTypes: true })
-          for (const entry of entries) if (entry.isFile()) await rm(join(entry.parentPath, entry.name))
+          for (const path of await stored()) await rm(path)
         },
       }
     },

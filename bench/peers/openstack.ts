@@ -10,6 +10,8 @@ export const cachingGlanceUrl = 'http://127.0.0.1:9293'
 /** A real Keystone and Glance that hold the run's images under the same ids as the store. */
 export interface OpenStack extends AsyncDisposable {
   readonly token: string
+  /** Where its files are: `images` has its store, `cache` the cache of the second Glance. */
+  readonly dir: string
   /** The main process of one of the two Glances, by the name that its pid file has. */
   pidOf(name: 'glance' | 'glance-cached'): Promise<number>
 }
@@ -20,6 +22,7 @@ export async function openStack(dir: string, images: readonly Image[]): Promise<
   for (const image of images) await upload(image, token)
   return {
     token,
+    dir,
     async pidOf(name) {
       const pid = Number(await readFile(join(dir, `${name}.pid`), 'utf8'))
       // Signal 0 only asks whether the process is there; throws ESRCH if not.

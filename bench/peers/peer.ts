@@ -22,11 +22,23 @@ export interface Peer {
   target(image: Image): Target
   /** Makes sure that the next download of the image finds nothing cached. Nothing to do where nothing is ever cached. */
   cold(image: Image): Promise<void>
+  /** The files that hold its copy of an image, where dropping them from the page cache makes the next download one from the disk. */
+  stored?(image: Image): Promise<readonly string[]>
+  /** Afterimage alone. */
+  readonly afterimage?: AfterimageAccess
   /** Whether a download with these response headers came from the server's own disk, so that hits are hits. */
   isHit(headers: IncomingHttpHeaders): boolean
   /** Ends it and everything it has put anywhere but in the site's directory. */
   stop(): Promise<void>
 }
+
+/** What the bench asks an Afterimage besides images. */
+export type AfterimageAccess = Readonly<{
+  cacheDir: string
+  configFile: string
+  /** The operator's listener. */
+  operatorUrl: string
+}>
 
 /** A kind of server that can be put beside the others. */
 export type PeerKind = Readonly<{

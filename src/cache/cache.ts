@@ -9,13 +9,16 @@ import { type Fetched, type FetchOptions, fetchImage } from './fetch.ts'
 import { openFileReader } from './file-reader.ts'
 import { type Committed, type Files, openFiles } from './files.ts'
 import type { Fill } from './fill.ts'
+import type { ForeignFill } from './foreign-fill.ts'
 import type { Hit } from './hit.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
-import { lead } from './miss.ts'
+import { leadOnce } from './lead-once.ts'
+import { LeadTurns } from './lead-turns.ts'
 import { RecentHits } from './recent-hits.ts'
 import { Space } from './space.ts'
 import type { Outcome, Turn } from './turn.ts'
+import { Wanted } from './wanted.ts'
 
 export type CacheOptions = Readonly<{
   layout: Layout
@@ -30,11 +33,18 @@ export type CacheOptions = Readonly<{
   /** A reader of another process's fill gives up after this long without progress (ms). */
   followIdleMs: number
   ownCaller(): Promise<Caller | undefined>
+  /** Other processes that serve with this one; resolves when they have been told. Never rejects. */
+  others?: Readonly<{
+    /** The same as `condemned` and `giveWay` there. */
+    condemned(fileKey: string): Promise<unknown>
+    wanted(id: string): Promise<unknown>
+  }>
   /** See SpaceOptions.inUseGrace. */
   inUseGrace?: number
 }>
 
-type Flight = { outcome: Promise<Outcome>; fill: Fill | undefined; deleted: boolean }
+/** `foreign`: the fill is another process's. */
+type Flight = { outcome: Promise<Outcome>; fill: Fill | undefined; foreign: ForeignFill | undefined; deleted: boolean }
 
 /** Images on local disk, committed or arriving. Who may read them is decided before it is asked. */
 export class ImageCache implements AsyncDisposable {
@@ -44,8 +54,7 @@ export class ImageCache implements AsyncDisposable {
   readonly #options: CacheOptions
   readonly #tools
   readonly #flights = new Map<string, Flight>()
-  /** Images that somebody fetches who is no reader, with how many do. */
-  readonly #wanted = new Map<string, number>()
+  readonly #wanted = new Wanted()
   readonly #doubts = new Doubts()
   readonly #committed: CommittedImages
   readonly #suspects = new Map<string, Promise<void>>()
@@ -65,9 +74,10 @@ export class ImageCache implements AsyncDisposable {
       ...options,
       files,
       space: this.space,
-      digests: openDigests(2),
+      digests: openDigests(2, { isAwaited: options.holdBack }),
       pool: createBufferPool(),
       fileReader,
+      turns: new LeadTurns(options.layout.leadLock, options.followIdleMs),
       takeSlot: () => this.#takeSlot(),
       onFill: (fill: Fill) => this.#adopt(fill),
       onOrphaned: (fill: Fill) => this.#boundOrphans(fill),
@@ -88,7 +98,7 @@ export class ImageCache implements AsyncDisposable {
     const flight = this.#flights.get(id)
     if (flight !== undefined) return { role: 'joined', outcome: this.#join(flight) }
     const { promise, resolve } = Promise.withResolvers<Outcome>()
-    const mine: Flight = { outcome: promise, fill: undefined, deleted: false }
+    const mine: Flight = { outcome: promise, fill: undefined, foreign: undefined, deleted: false }
     this.#flights.set(id, mine)
     return { role: 'first', led: this.#lead(id, caller, mine, resolve) }
   }
@@ -112,15 +122,8 @@ export class ImageCache implements AsyncDisposable {
     const { origin, events } = this.#options
     const onFault = (error: unknown) => events.fault('ending a fill', id, error)
     const tools = { origin, enter: (...asked: [string, Caller]) => this.enter(...asked), onFault }
-    if (options.wanted !== true) return fetchImage(tools, id, caller, options)
-    this.#wanted.set(id, (this.#wanted.get(id) ?? 0) + 1)
-    try {
-      return await fetchImage(tools, id, caller, options)
-    } finally {
-      const others = (this.#wanted.get(id) ?? 1) - 1
-      if (others > 0) this.#wanted.set(id, others)
-      else this.#wanted.delete(id)
-    }
+    const fetching = () => fetchImage(tools, id, caller, options)
+    return options.wanted === true ? this.#wanted.during(id, fetching) : fetching()
   }
 
   /** The upstream granted the deletion of the image: it goes at once, and what is arriving of it is never committed. */
@@ -130,7 +133,7 @@ export class ImageCache implements AsyncDisposable {
     if (flight !== undefined) {
       flight.deleted = true
       // An image that gets this id from now on is another one.
-      if (flight.fill !== undefined) this.#flights.delete(id)
+      if (flight.fill !== undefined || flight.foreign !== undefined) this.#flights.delete(id)
       await flight.fill?.forbid()
     }
     this.#doubts.drop(id)
@@ -144,18 +147,29 @@ export class ImageCache implements AsyncDisposable {
   }
 
   /**
-   * The bytes of this committed file proved wrong: it goes to `invalid/`, and who is reading it in this process is cut
-   * off. Hits and pin are kept for the next file of the image. False when `<id>` is another file by now.
+   * The bytes of this committed file proved wrong: it goes to `invalid/`, and who is reading it is cut off, in whatever
+   * worker. Hits and pin are kept for the next file of the image. False when `<id>` is another file by now.
    */
   async condemn(id: string, { stats }: Pick<Committed, 'stats'>): Promise<boolean> {
-    const { driver, events } = this.#options
-    this.#doubts.condemn(fileKey(id, stats))
+    const { driver, events, others } = this.#options
+    this.condemned(fileKey(id, stats))
+    await others?.condemned(fileKey(id, stats))
     const known = await driver.get(id)
     const size = await this.space.exclusively(() => this.#tools.files.setAside(id, stats.ino, () => driver.forget(id)))
     if (size === undefined) return false
     if (known !== undefined) this.#doubts.keep(id, known)
     events.evicted(id, 'unverified', size)
     return true
+  }
+
+  /** This file (see fileKey) has proved wrong, here or in another worker: nobody gets a further byte of it from us. */
+  condemned(key: string): void {
+    this.#doubts.condemn(key)
+  }
+
+  /** A client wants this image, which is not proven: whoever reads it here to prove it closes it. */
+  giveWay(id: string): Promise<void> {
+    return this.#doubts.clear(id)
   }
 
   /**
@@ -181,7 +195,14 @@ export class ImageCache implements AsyncDisposable {
   /** Stops what is arriving and leaves it to be resumed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.fills().map((fill) => fill.stop()), this.#committed.close()])
+    const foreign = [...this.#flights.values()].flatMap((flight) => flight.foreign ?? [])
+    for (const following of foreign) following.stop()
+    await Promise.all([
+      ...this.fills().map((fill) => fill.stop()),
+      ...foreign.map((following) => following.done),
+      this.#committed.close(),
+    ])
+    await this.#tools.turns[Symbol.asyncDispose]()
     await this.#tools.digests[Symbol.asyncDispose]()
   }
 
@@ -189,13 +210,13 @@ export class ImageCache implements AsyncDisposable {
   async #join(flight: Flight): Promise<Outcome> {
     const outcome = await flight.outcome
     if (outcome.kind !== 'following' || !outcome.following.ended) return outcome
-    await flight.fill?.done
+    await (flight.fill?.done ?? flight.foreign?.done)
     return { kind: 'again' }
   }
 
   async #lead(id: string, caller: Caller, mine: Flight, resolve: (outcome: Outcome) => void) {
     const leave = (outcome: Outcome) => {
-      if (mine.fill === undefined) this.#flights.delete(id)
+      if (mine.fill === undefined && mine.foreign === undefined) this.#flights.delete(id)
       resolve(outcome)
     }
     try {
@@ -205,15 +226,27 @@ export class ImageCache implements AsyncDisposable {
         leave({ kind: 'again' })
         return { kind: 'hit', hit } as const
       }
-      await this.#doubts.clear(id)
-      const led = await lead(this.#tools, id, caller)
-      if (led.kind === 'following' && led.fill !== undefined) leave(led)
+      await this.giveWay(id)
+      const { others } = this.#options
+      if (others !== undefined && (await this.files.hasCommitted(id))) await others.wanted(id)
+      const led = await leadOnce(this.#tools, id, caller)
+      if (led.kind === 'following' && led.fill === undefined) this.#follow(id, mine, led.following)
+      if (led.kind === 'following') leave(led)
       else leave(led.kind === 'pass' ? led : { kind: 'again' })
       return led
     } catch (error) {
       leave({ kind: 'again' })
       throw error
     }
+  }
+
+  /** Whoever wants the image while another process fills it joins here, as if this one did. */
+  #follow(id: string, flight: Flight, foreign: ForeignFill): void {
+    flight.foreign = foreign
+    if (this.#closed) foreign.stop()
+    void foreign.done.then(() => {
+      if (this.#flights.get(id) === flight) this.#flights.delete(id)
+    })
   }
 
   #takeSlot(): (() => void) | undefined {

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { DigestOrder, DigestReport } from './digest-worker.ts'
+import type { DigestOrder, DigestReport, DigestThread } from './digest-worker.ts'
 
 /** The digest of a growing file, computed off the request path by reading the file behind its writer. */
 export interface DigestJob {
@@ -28,8 +28,13 @@ type Pending = {
 /** A digest makes hardly any garbage: without this its thread reserves as much memory for it as the main one. */
 const smallHeap = { maxYoungGenerationSizeMb: 2 }
 
+export type DigestOptions = Readonly<{
+  /** False: no client waits for what they find out, so they let those go first who serve (default: true). */
+  isAwaited?: boolean
+}>
+
 /** A few worker threads, started when first needed and shared by all fills: `size` is the most that run. */
-export function openDigests(size: number): Digests {
+export function openDigests(size: number, { isAwaited = true }: DigestOptions = {}): Digests {
   const workers = new Map<Worker, number>()
   const jobs = new Map<number, Pending>()
   let lastJob = 0
@@ -46,7 +51,12 @@ export function openDigests(size: number): Digests {
 
   function startWorker(): Worker {
     const source = import.meta.url.endsWith('.ts') ? './digest-worker.ts' : './digest-worker.js'
-    const worker = new Worker(new URL(source, import.meta.url), { resourceLimits: smallHeap, name: 'digest' })
+    const settings: DigestThread = { givesWay: !isAwaited }
+    const worker = new Worker(new URL(source, import.meta.url), {
+      resourceLimits: smallHeap,
+      name: 'digest',
+      workerData: settings,
+    })
     worker.unref()
     workers.set(worker, 0)
     worker.on('message', (report: DigestReport) => {

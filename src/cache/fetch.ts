@@ -2,7 +2,7 @@ import type { Caller, Origin } from '../origin/origin.ts'
 import { abortable } from './abortable.ts'
 import type { FillOutcome } from './events.ts'
 import { Fill } from './fill.ts'
-import type { ForeignFill } from './foreign-fill.ts'
+import { ForeignFill } from './foreign-fill.ts'
 import type { NotCached } from './not-cached.ts'
 import type { First, Outcome, Turn } from './turn.ts'
 
@@ -83,8 +83,9 @@ export async function fetchImage(
     const outcome = await abortable(leading, signal)
     if (outcome.kind === 'again') return 'again'
     if (outcome.kind === 'pass') return { kind: 'not-cacheable', reason: outcome.reason, detail: outcome.detail }
-    // Only fills of this process are joined.
-    return outcome.following instanceof Fill ? wait(outcome.following, false) : 'again'
+    const { following } = outcome
+    if (following instanceof Fill) return wait(following, false)
+    return following instanceof ForeignFill ? foreign(following) : 'again'
   }
 
   async function wait(fill: Fill, isMine: boolean): Promise<Fetched> {

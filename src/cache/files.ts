@@ -36,6 +36,8 @@ export type Removal =
 export interface Files {
   /** undefined when there is no such file, or its owner has it exclusively (committing, evicting). */
   openCommitted(id: string): Promise<Committed | undefined>
+  /** Whether there is something of that name, proven or not, in use or not. */
+  hasCommitted(id: string): Promise<boolean>
   /** Claims `incomplete/<id>`, creating it if need be; undefined when another owner has it. */
   claim(id: string): Promise<Owned | undefined>
   /** The same place with a new, empty file: followers of the old one keep what they have (never truncated). */
@@ -134,6 +136,8 @@ export function openFiles(layout: Layout, giveWay: (id: string) => Promise<void>
         await delay(1)
       }
     },
+
+    hasCommitted: async (id) => (await statOf(layout.committed(id))) !== undefined,
 
     claim,
 

@@ -15,9 +15,8 @@ import { type Reception, reception } from './receive.ts'
 import { type SharedFile, shareFile } from './shared-file.ts'
 import { SparseWriter } from './sparse-writer.ts'
 import { UpstreamFailed } from './upstream-failed.ts'
+import { WriteBehind } from './write-behind.ts'
 
-/** Between two fdatasyncs: bounds both what a power loss costs and the fsync at the end. */
-const syncBytes = 256 << 20
 /** The digest is told of so many bytes at once: a message costs more than looking at it is worth. */
 const digestStepBytes = 4 << 20
 
@@ -35,6 +34,7 @@ export class Fill implements Following {
   readonly #start: FillStart
   readonly #growing: GrowingFile
   readonly #file: SharedFile
+  readonly #behind: WriteBehind
   readonly #reception: Reception
   readonly #abort = new AbortController()
   readonly #readers = new Map<ImageReader, Caller>()
@@ -48,8 +48,6 @@ export class Fill implements Following {
   #writeError: unknown
   #failure: unknown
   #hashable = 0
-  #synced = 0
-  #syncing: Promise<void> | undefined
 
   constructor(tools: FillTools, start: FillStart, onOrphaned: () => void) {
     this.id = start.owned.id
@@ -60,11 +58,22 @@ export class Fill implements Following {
     this.#onOrphaned = onOrphaned
     this.#file = shareFile(start.owned.handle)
     const proof = strongestProof(start.record)
+    this.#behind = new WriteBehind({
+      datasync: () => start.owned.handle.datasync(),
+      onSynced: (position) => start.fillRecord.publish(this.#growing.written, position),
+      onFailed: (error) => this.#cannotWrite(error),
+    })
+    const sparse = new SparseWriter(this.#file.fd, start.owned.size)
     this.#growing = new GrowingFile({
       file: this.#file,
       size: start.record.size,
       startAt: start.startAt,
-      writer: new SparseWriter(this.#file.fd, start.owned.size),
+      writer: {
+        write: async (bytes, position) => {
+          await this.#behind.room(position)
+          return sparse.write(bytes, position)
+        },
+      },
       holdBack: tools.holdBack,
       pool: tools.pool,
       files: tools.fileReader,
@@ -194,7 +203,7 @@ export class Fill implements Following {
     if (this.#deleted) return false
     const { layout, files, driver } = this.#tools
     const { owned, kept } = this.#start
-    await this.#syncing
+    await this.#behind.end()
     const { md5, hashAlgo, hashValue, size } = this.record
     return commit({ layout, files, driver, owned, size, declared: { md5, hashAlgo, hashValue }, kept })
   }
@@ -220,7 +229,7 @@ export class Fill implements Following {
         // The descriptor is closed below: nothing may still be using it.
         await this.#growing.flushed()
         await this.#digest?.drop()
-        await this.#syncing
+        await this.#behind.end()
         const isLeft = this.#resumable() && (outcome === 'stopped' || outcome === 'upstream-failed')
         // What proved wrong must not be resumed: where it cannot be set aside it goes.
         if (outcome === 'wrong') await files.invalidate(owned).catch(() => files.discard(owned))
@@ -265,20 +274,8 @@ export class Fill implements Following {
       this.#hashable = position
       this.#digest?.advance(position)
     }
-    this.#start.fillRecord.publish(position, this.#synced)
-    if (position - this.#synced >= syncBytes && this.#syncing === undefined) this.#syncing = this.#sync(position)
-  }
-
-  async #sync(position: number): Promise<void> {
-    try {
-      await this.#start.owned.handle.datasync()
-      this.#synced = position
-      this.#start.fillRecord.publish(this.#growing.written, position)
-    } catch (error) {
-      this.#cannotWrite(error)
-    } finally {
-      this.#syncing = undefined
-    }
+    this.#start.fillRecord.publish(position, this.#behind.synced)
+    this.#behind.wrote(position)
   }
 
   #cannotWrite(error: unknown): void {

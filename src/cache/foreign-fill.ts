@@ -1,43 +1,123 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Caller, ImageRecord } from '../origin/origin.ts'
+import { abortable } from './abortable.ts'
 import type { FileReader } from './file-reader.ts'
 import type { Files } from './files.ts'
 import { type FillFacts, readFillRecord } from './fill-record.ts'
 import type { Following } from './following.ts'
+import { ForeignProgress } from './foreign-progress.ts'
 import { heldBackBytes } from './growing-file.ts'
 import type { Layout } from './layout.ts'
-import { tryLockShared, unlock } from './lock.ts'
 import type { ImageReader, Lease } from './reader.ts'
 import { ReadFailed } from './reader.ts'
 import { type SharedFile, shareFile, spanOf } from './shared-file.ts'
-
-/** How often another process's progress is looked at. */
-const pollMs = 20
 
 export type ForeignTools = Readonly<{
   layout: Layout
   files: Files
   fileReader: FileReader
   holdBack: boolean
-  /** Without progress for this long the reader goes upstream by itself (ms). */
+  /** Without progress for this long its readers go upstream by themselves (ms). */
   idleMs: number
 }>
 
-/** How often somebody looks who only waits for its end. */
-const endPollMs = 100
+/** Follows an image that another process is filling, instead of downloading it again; any number of readers at once. */
+export class ForeignFill implements Following {
+  readonly record: ImageRecord & { size: number }
+  readonly proven = false
+  /** Resolves when it has ended, or nobody here follows it any more. Never rejects. */
+  readonly done: Promise<void>
+  readonly #tools: ForeignTools
+  readonly #facts: FillFacts
+  readonly #file: SharedFile
+  readonly #progress: ForeignProgress
+  #users = 0
+  #wasUsed = false
+  #isWatched = true
+  #isHeld = true
 
-/** A fill of another process. `open` or `committed` is called, once: it lets go of the file. */
-export interface ForeignFill extends Following {
+  constructor(
+    tools: ForeignTools,
+    id: string,
+    record: ImageRecord & { size: number },
+    { file, facts, watermark }: Readonly<{ file: SharedFile; facts: FillFacts; watermark: number }>,
+  ) {
+    const { layout, files, idleMs } = tools
+    this.record = record
+    this.#tools = tools
+    this.#facts = facts
+    this.#file = file
+    const { inode } = facts
+    this.#progress = new ForeignProgress({ layout, files, id, fd: file.fd, inode, watermark, idleMs })
+    this.done = this.#progress.done.then(() => {
+      this.#isWatched = false
+      this.#letGo()
+    })
+  }
+
+  get received(): number {
+    return this.#progress.watermark
+  }
+
+  get ended(): boolean {
+    return this.#progress.isOver
+  }
+
+  /** Whoever was given it first calls this, or `committed`, in any case: until then its file stays open. */
+  open(end: number, _caller: Caller): ImageReader {
+    this.#use()
+    return foreignReader({ ...this.#tools, file: this.#file, facts: this.#facts, progress: this.#progress }, end, () =>
+      this.#unuse(),
+    )
+  }
+
   /**
    * Resolves with true when the image has been committed, with false when its process is gone or gave it up. Rejects
    * when there was no progress for `idleMs`, and when the signal is aborted.
    */
-  committed(signal: AbortSignal): Promise<boolean>
+  async committed(signal: AbortSignal): Promise<boolean> {
+    this.#use()
+    try {
+      const end = await abortable(this.#progress.done, signal)
+      if (end === 'stalled') {
+        throw new Error(`another process fills the image, and made no progress for ${this.#tools.idleMs} ms`)
+      }
+      return end === 'committed'
+    } finally {
+      this.#unuse()
+    }
+  }
+
+  /** Readers that are open go on with what is there; nobody looks for more. */
+  stop(): void {
+    this.#progress.leave()
+  }
+
+  #use(): void {
+    this.#file.hold()
+    this.#users++
+    this.#wasUsed = true
+    this.#letGo()
+  }
+
+  #unuse(): void {
+    this.#users--
+    this.#file.drop()
+    // Those who wait in a reader that was closed.
+    this.#progress.wake()
+    if (this.#users === 0) this.#progress.leave()
+  }
+
+  /** Held until nobody looks at it any more, and until whoever is about to open it has done so. */
+  #letGo(): void {
+    if (this.#isWatched || !this.#wasUsed || !this.#isHeld) return
+    this.#isHeld = false
+    this.#file.drop()
+  }
 }
 
 /**
- * Follows an image that another process is filling, instead of downloading it again. undefined when there is none (any
- * more), or what is being filled is not the image that `record` describes.
+ * undefined when no other process is filling the image (any more), or what is being filled is not the image that
+ * `record` describes.
  */
 export async function followForeign(
   tools: ForeignTools,
@@ -63,109 +143,42 @@ export async function followForeign(
     await handle.close()
     return undefined
   }
-  const file = shareFile(handle)
-  let received = filling?.progress.watermark ?? 0
-  return {
-    record,
-    get received() {
-      return received
-    },
-    proven: false,
-    ended: false,
-    open: (end: number, _caller: Caller) => foreignReader(tools, id, file, facts, end),
-    committed: (signal) =>
-      whenCommitted(tools, id, file, ino, signal, async () => {
-        const now = await readFillRecord(tools.layout, id)
-        if (now?.facts.inode === ino) received = Math.max(received, now.progress.watermark)
-        return received
-      }),
-  }
+  const watermark = filling?.progress.watermark ?? 0
+  return new ForeignFill(tools, id, record, { file: shareFile(handle), facts, watermark })
 }
 
-async function whenCommitted(
-  { files, idleMs }: ForeignTools,
-  id: string,
-  file: SharedFile,
-  inode: number,
-  signal: AbortSignal,
-  look: () => Promise<number>,
-): Promise<boolean> {
-  try {
-    let seen = 0
-    let since = Date.now()
-    for (;;) {
-      if (await files.isCommitted(id, inode)) return true
-      if (tryLockShared(file.fd)) return await files.isCommitted(id, inode)
-      const received = await look()
-      if (received > seen) since = Date.now()
-      else if (Date.now() - since > idleMs) {
-        throw new Error(`another process fills the image, and made no progress for ${idleMs} ms`)
-      }
-      seen = received
-      await delay(endPollMs, undefined, { signal })
-    }
-  } finally {
-    file.drop()
-  }
-}
+type ReaderTools = Pick<ForeignTools, 'fileReader' | 'holdBack' | 'idleMs'> &
+  Readonly<{ file: SharedFile; facts: FillFacts; progress: ForeignProgress }>
 
-function foreignReader(
-  tools: ForeignTools,
-  id: string,
-  file: SharedFile,
-  { inode, size, startAt }: FillFacts,
-  end: number,
-): ImageReader {
+function foreignReader(tools: ReaderTools, end: number, onClose: () => void): ImageReader {
+  const { file, facts, progress } = tools
   // Bytes from an earlier life can only be proven by the fill itself: without it nobody may complete them.
-  const lost = startAt > 0 ? 'wrong' : 'cache'
+  const lost = facts.startAt > 0 ? 'wrong' : 'cache'
   let open = true
-  let committed = false
-  let limit = 0
 
-  /** What may be given out now. Only a file that *is* `<id>` has been proven: then all of it. */
-  async function look(): Promise<void> {
-    committed ||= await tools.files.isCommitted(id, inode)
-    if (committed) {
-      limit = end
-      return
-    }
-    const filling = await readFillRecord(tools.layout, id)
-    if (filling?.facts.inode !== inode) return
-    limit = Math.min(filling.progress.watermark, tools.holdBack ? end - heldBackBytes : end)
-  }
-
-  /** The owner's lock ends with it. A lock that we can have, on a file that was not committed, means nobody goes on. */
-  async function ownerIsGone(): Promise<boolean> {
-    if (!tryLockShared(file.fd)) return false
-    await look()
-    if (committed) return false
-    unlock(file.fd)
-    return true
+  /** What may be given out now (exclusive). Only a file that *is* `<id>` has been proven: then all of it. */
+  function limit(): number {
+    if (progress.end === 'committed') return end
+    return Math.min(progress.watermark, tools.holdBack ? end - heldBackBytes : end)
   }
 
   async function wait(position: number): Promise<void> {
-    let seen = limit
-    let since = Date.now()
     for (;;) {
-      await look()
       if (!open) throw new ReadFailed('closed', 'the reader is closed')
-      if (position < limit) return
-      if (await ownerIsGone()) throw new ReadFailed(lost, 'the process that filled the image is gone')
-      if (limit > seen) {
-        seen = limit
-        since = Date.now()
-      } else if (Date.now() - since > tools.idleMs) {
+      if (position < limit()) return
+      if (progress.end === 'stalled') {
         throw new ReadFailed(lost, `no progress of the filling process for ${tools.idleMs} ms`)
       }
-      await delay(pollMs)
+      if (progress.end !== undefined) throw new ReadFailed(lost, 'the process that filled the image is gone')
+      await progress.changed()
     }
   }
 
   async function read(position: number, max: number): Promise<Lease> {
-    if (position >= limit) await wait(position)
+    if (position >= limit()) await wait(position)
     file.hold()
     try {
-      return await tools.fileReader.read(file.fd, position, Math.min(max, limit - position))
+      return await tools.fileReader.read(file.fd, position, Math.min(max, limit() - position))
     } catch (cause) {
       throw new ReadFailed(lost, `cannot read the growing file at ${position}`, { cause })
     } finally {
@@ -174,13 +187,13 @@ function foreignReader(
   }
 
   return {
-    size,
+    size: facts.size,
     read,
-    span: (position, max) => (open && position < limit ? spanOf(file, Math.min(position + max, limit)) : undefined),
+    span: (position, max) => (open && position < limit() ? spanOf(file, Math.min(position + max, limit())) : undefined),
     close() {
       if (!open) return
       open = false
-      file.drop()
+      onClose()
     },
   }
 }

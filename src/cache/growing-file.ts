@@ -1,5 +1,5 @@
-import type { BufferPool } from './buffer-pool.ts'
-import { chunkBytes } from './buffer-pool.ts'
+import { ArrivingChunks, type Chunk } from './arriving-chunks.ts'
+import { type BufferPool, chunkBytes } from './buffer-pool.ts'
 import type { FileReader } from './file-reader.ts'
 import { smallBytes } from './file-reader.ts'
 import type { ImageReader, Lease, Span } from './reader.ts'
@@ -13,18 +13,13 @@ export const heldBackBytes = 64 * 1024
 const unwrittenBytes = 3 * chunkBytes
 /** A partly filled buffer is written after this long, so that a trickling upstream reaches the disk too. */
 const lingerMs = 20
-/** Written buffers kept for readers that are just behind, while the pool is not busy. */
-const recentChunks = 4
-
-type Chunk = { buffer: Buffer; start: number; length: number; written: number; readers: number }
-
 export type GrowingFileOptions = Readonly<{
   file: SharedFile
   size: number
   /** Bytes of the image that the file already has. */
   startAt: number
   /** Of the same file. */
-  writer: SparseWriter
+  writer: Pick<SparseWriter, 'write'>
   holdBack: boolean
   pool: BufferPool
   files: FileReader
@@ -43,9 +38,8 @@ export type GrowingFileOptions = Readonly<{
 export class GrowingFile {
   readonly size: number
   readonly #options: GrowingFileOptions
-  #chunks: Chunk[] = []
+  readonly #chunks: ArrivingChunks
   #overflow: Buffer[] = []
-  #received: number
   #written: number
   #proven = false
   #failure: ReadFailed | undefined
@@ -59,13 +53,13 @@ export class GrowingFile {
   constructor(options: GrowingFileOptions) {
     this.#options = options
     this.size = options.size
-    this.#received = options.startAt
+    this.#chunks = new ArrivingChunks(options.pool, options.startAt)
     this.#written = options.startAt
   }
 
   /** Bytes that have arrived, in memory or in the file. Where a broken download goes on. */
   get received(): number {
-    return this.#received + this.#overflow.reduce((sum, bytes) => sum + bytes.length, 0)
+    return this.#chunks.received + this.#overflow.reduce((sum, bytes) => sum + bytes.length, 0)
   }
 
   get written(): number {
@@ -76,17 +70,32 @@ export class GrowingFile {
     return this.#failure !== undefined
   }
 
+  /**
+   * Memory for the bytes that come next: `append` finds them there and copies nothing. It may be written to until
+   * `room` is called again, or `endRoom`. undefined: there is none now.
+   */
+  room(): Buffer | undefined {
+    if (this.#failure !== undefined || this.#overflow.length > 0 || this.received === this.size) return undefined
+    return this.#chunks.room()
+  }
+
+  /** Nobody writes into what `room` has given any more. */
+  endRoom(): void {
+    this.#chunks.endRoom()
+    this.#tidy()
+  }
+
   /** Copies `bytes` in; false: hold the upstream until `onRoom`. Never more than `size` in all: the caller checks. */
   append(bytes: Buffer): boolean {
     if (this.#failure !== undefined) return true
-    const rest = this.#overflow.length > 0 ? bytes : this.#store(bytes)
+    const rest = this.#overflow.length > 0 ? bytes : this.#chunks.store(bytes)
     if (rest.length > 0) {
       if (this.#overflow.length === 0) this.#options.pool.onFree(() => this.#retry())
       this.#overflow.push(Buffer.from(rest))
     }
     this.#wake()
     this.#scheduleWrite(false)
-    this.#throttled = this.#overflow.length > 0 || this.#received - this.#written >= unwrittenBytes
+    this.#throttled = this.#isBehind
     return !this.#throttled
   }
 
@@ -159,14 +168,11 @@ export class GrowingFile {
 
   #lend(position: number, room: number, copy: boolean): Lease | Promise<Lease> | undefined {
     if (room <= 0 || this.#failure !== undefined) return undefined
-    const chunk = this.#chunks.find(({ start, length }) => position >= start && position < start + length)
+    const chunk = this.#chunks.at(position)
     if (chunk !== undefined) {
       const from = position - chunk.start
       const bytes = chunk.buffer.subarray(from, Math.min(chunk.length, from + room))
-      if (!copy && (chunk.readers > 0 || this.#options.pool.pin())) {
-        chunk.readers++
-        return { bytes, release: () => this.#unpin(chunk) }
-      }
+      if (!copy && this.#chunks.pin(chunk)) return { bytes, release: () => this.#unpin(chunk) }
       return this.#options.files.copy(bytes)
     }
     if (position >= this.#written) return undefined
@@ -183,41 +189,20 @@ export class GrowingFile {
   /** Of what is in the file and no longer in memory: readers that have fallen behind. */
   #span(position: number, end: number): Span | undefined {
     if (this.#failure !== undefined) return undefined
-    const inMemory = this.#chunks[0]?.start ?? this.#written
-    const until = Math.min(end, this.#written, inMemory)
+    const until = Math.min(end, this.#written, this.#chunks.start)
     return until > position ? spanOf(this.#options.file, until) : undefined
   }
 
   #unpin(chunk: Chunk): void {
-    if (--chunk.readers > 0) return
-    this.#options.pool.unpin()
+    this.#chunks.unpin(chunk)
     this.#tidy()
-  }
-
-  /** Copies as much as there are buffers for; gives what is left. */
-  #store(bytes: Buffer): Buffer {
-    let offset = 0
-    while (offset < bytes.length) {
-      let chunk = this.#chunks.at(-1)
-      if (chunk === undefined || chunk.length === chunkBytes || chunk.start + chunk.length !== this.#received) {
-        const buffer = this.#options.pool.take()
-        if (buffer === undefined) break
-        chunk = { buffer, start: this.#received, length: 0, written: 0, readers: 0 }
-        this.#chunks.push(chunk)
-      }
-      const copied = bytes.copy(chunk.buffer, chunk.length, offset)
-      chunk.length += copied
-      offset += copied
-      this.#received += copied
-    }
-    return bytes.subarray(offset)
   }
 
   #retry(): void {
     while (this.#failure === undefined) {
       const first = this.#overflow[0]
       if (first === undefined) break
-      const rest = this.#store(first)
+      const rest = this.#chunks.store(first)
       if (rest.length > 0) {
         this.#overflow[0] = rest
         this.#options.pool.onFree(() => this.#retry())
@@ -232,7 +217,7 @@ export class GrowingFile {
   /** Full buffers are written at once, a partial one after a moment or when asked to (`now`). */
   #scheduleWrite(now: boolean): void {
     if (this.#failure !== undefined) return
-    const next = this.#chunks.find((chunk) => chunk.written < chunk.length)
+    const next = this.#chunks.unwritten
     if (next === undefined) return
     if (now || next.length === chunkBytes || next.start + next.length === this.size) {
       clearTimeout(this.#linger)
@@ -250,7 +235,7 @@ export class GrowingFile {
     this.#writing = true
     try {
       for (;;) {
-        const chunk = this.#chunks.find((candidate) => candidate.written < candidate.length)
+        const chunk = this.#chunks.unwritten
         if (chunk === undefined || this.#failure !== undefined) break
         if (chunk.length < chunkBytes && !partial && chunk.start + chunk.length < this.size) break
         const bytes = chunk.buffer.subarray(chunk.written, chunk.length)
@@ -271,26 +256,18 @@ export class GrowingFile {
     this.#scheduleWrite(false)
   }
 
+  get #isBehind(): boolean {
+    return this.#overflow.length > 0 || this.#chunks.received - this.#written >= unwrittenBytes
+  }
+
   #relax(): void {
-    if (!this.#throttled || this.#overflow.length > 0 || this.#received - this.#written >= unwrittenBytes) return
+    if (!this.#throttled || this.#isBehind) return
     this.#throttled = false
     this.#options.onRoom()
   }
 
-  /** Gives back buffers that are written, that nobody reads, and that are not worth keeping for the next reader. */
   #tidy(): void {
-    const { pool } = this.#options
-    const over = this.#failure !== undefined || this.#written === this.size
-    const isDone = (chunk: Chunk) =>
-      chunk.readers === 0 && (over || (chunk.length === chunkBytes && chunk.written === chunkBytes))
-    let keep = over || !pool.isRoomy ? 0 : recentChunks
-    for (let index = this.#chunks.length - 1; index >= 0; index--) {
-      const chunk = this.#chunks[index]
-      if (chunk === undefined || !isDone(chunk) || (this.#writing && chunk.written < chunk.length)) continue
-      if (keep-- > 0) continue
-      this.#chunks.splice(index, 1)
-      pool.give(chunk.buffer)
-    }
+    this.#chunks.tidy(this.#failure !== undefined || this.#written === this.size, this.#writing)
   }
 
   #settleIdle(): void {

@@ -36,6 +36,8 @@ export function openHit(tools: HitTools, id: string, image: OpenImage): Hit {
   const { file, stats, facts } = image
   const mine = fileKey(id, stats)
   const { size } = stats
+  // Blocks of 512 bytes, whatever the file system's own are (stat(2)).
+  const isSparse = stats.blocks * 512 < size
   if (size <= tools.small.largest) image.bytes ??= tools.small.get(imageKey(id, facts))
   let open = true
 
@@ -74,7 +76,7 @@ export function openHit(tools: HitTools, id: string, image: OpenImage): Hit {
     span(position, max) {
       const isSmall = size <= tools.small.largest
       if (!open || tools.isCondemned(mine) || (isSmall && image.bytes === undefined)) return undefined
-      return spanOf(file, Math.min(size, position + max), isSmall)
+      return spanOf(file, Math.min(size, position + max), { isInMemory: isSmall, isSparse })
     },
     completed: () => tools.touch(id),
     close() {

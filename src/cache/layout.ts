@@ -20,6 +20,8 @@ export interface Layout {
   readonly spaceLock: string
   /** Held by everybody who works on the directory; see use-lock.ts. */
   readonly useLock: string
+  /** One byte for each image that somebody is asking the upstream for; see lead-turns.ts. */
+  readonly leadLock: string
   /** Held by the one server of the directory that verifies in the background. */
   readonly scrubLock: string
   committed(id: string): string
@@ -51,6 +53,7 @@ export async function openLayout(dir: string): Promise<Layout> {
     ownDir: ours,
     spaceLock: join(ours, 'space.lock'),
     useLock: join(ours, 'use.lock'),
+    leadLock: join(ours, 'lead.lock'),
     scrubLock: join(ours, 'scrub.lock'),
     committed: (id: string) => join(dir, checked(id)),
     incomplete: (id: string) => join(layout.incompleteDir, checked(id)),
@@ -64,6 +67,6 @@ export async function openLayout(dir: string): Promise<Layout> {
     await mkdir(place, { recursive: true, mode: 0o750 })
   }
   // Made while there is room: a file system without a free inode must not keep anybody from asking for space.
-  await (await open(layout.spaceLock, 'a', 0o640)).close()
+  for (const lock of [layout.spaceLock, layout.leadLock]) await (await open(lock, 'a', 0o640)).close()
   return layout
 }

@@ -52,10 +52,11 @@ type LeftOver = Readonly<{
  * UpstreamFailed when its answers contradict each other.
  */
 export async function lead(tools: MissTools, id: string, caller: Caller): Promise<Led> {
-  const leftOver = await findLeftOver(tools, id)
   const abort = new AbortController()
+  // Before the look at the disk: the client's first byte waits for the slowest of all these.
   const describing = describe(tools, id, caller, abort.signal)
   try {
+    const leftOver = await findLeftOver(tools, id)
     const answer = await request(tools, id, caller, leftOver)
     if (answer.kind === 'refusal') return { kind: 'refused', refusal: answer }
     return await begin(tools, id, caller, leftOver, answer.kind === 'download' ? answer : undefined, await describing)
@@ -182,6 +183,9 @@ async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver
 async function findLeftOver(tools: MissTools, id: string): Promise<LeftOver | undefined> {
   const { files, layout } = tools
   try {
+    const reading = readFillRecord(layout, id)
+    // Awaited below, unless there is a committed file.
+    reading.catch(() => {})
     const committed = await files.openCommitted(id)
     if (committed !== undefined) {
       await committed.handle.close()
@@ -189,7 +193,7 @@ async function findLeftOver(tools: MissTools, id: string): Promise<LeftOver | un
       const unknown = { hashValue: undefined, md5: undefined, kept: undefined }
       return { place: 'unproven', inode: ino, at: size, onDisk: size, size, ...unknown }
     }
-    const record = await readFillRecord(layout, id)
+    const record = await reading
     const handle = record === undefined ? undefined : await files.openIncomplete(id)
     if (record === undefined || handle === undefined) return undefined
     const stats = await handle.stat()

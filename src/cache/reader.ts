@@ -11,6 +11,8 @@ export interface Span {
   readonly end: number
   /** All of it was read a moment ago: sending it does not wait for the disk. */
   readonly isInMemory: boolean
+  /** The file has holes and is on disk, where they can be told from data. */
+  readonly isSparse: boolean
   release(): void
 }
 

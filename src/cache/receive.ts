@@ -69,21 +69,24 @@ export function reception(options: ReceiveOptions): Reception {
       let skip = growing.received - download.offset
       if (skip < 0) throw new OriginError('bad-answer', `asked for byte ${growing.received}, got ${download.offset}`)
       let wrong: UpstreamFailed | undefined
-      const whole = download.deliver((chunk) => {
-        let bytes = chunk
-        if (skip > 0) {
-          bytes = chunk.subarray(skip)
-          skip -= chunk.length - bytes.length
-          if (bytes.length === 0) return
-        }
-        if (growing.received + bytes.length > record.size) {
-          wrong = new UpstreamFailed('wrong', `more than the declared ${record.size} bytes`)
-          download.abort()
-          return
-        }
-        options.onBytes(bytes.length)
-        if (!growing.append(bytes)) download.pause()
-      })
+      const whole = download.deliver(
+        (chunk) => {
+          let bytes = chunk
+          if (skip > 0) {
+            bytes = chunk.subarray(skip)
+            skip -= chunk.length - bytes.length
+            if (bytes.length === 0) return
+          }
+          if (growing.received + bytes.length > record.size) {
+            wrong = new UpstreamFailed('wrong', `more than the declared ${record.size} bytes`)
+            download.abort()
+            return
+          }
+          options.onBytes(bytes.length)
+          if (!growing.append(bytes)) download.pause()
+        },
+        () => (skip > 0 ? undefined : growing.room()),
+      )
       await whole.catch((error: unknown) => {
         // What matters is there: how the connection ended does not.
         if (wrong === undefined && growing.received < record.size) throw error
@@ -93,6 +96,7 @@ export function reception(options: ReceiveOptions): Reception {
       current = undefined
       signal.removeEventListener('abort', abort)
       download.abort()
+      growing.endRoom()
     }
   }
 

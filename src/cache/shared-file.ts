@@ -37,13 +37,14 @@ export function shareFile(handle: FileHandle, onClose?: (error: unknown) => void
 }
 
 /** Lends the file up to `end` (exclusive). */
-export function spanOf(file: SharedFile, end: number, isInMemory = false): Span {
+export function spanOf(file: SharedFile, end: number, { isInMemory = false, isSparse = false } = {}): Span {
   file.hold()
   let held = true
   return {
     fd: file.fd,
     end,
     isInMemory,
+    isSparse,
     release() {
       if (held) file.drop()
       held = false

@@ -7,8 +7,9 @@ import type { Files } from './files.ts'
 import { readFillRecord, removeFillRecord } from './fill-record.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
-import { tryLockExclusive } from './lock.ts'
 import { NotCacheable } from './not-cached.ts'
+import { type Extent, Shortage } from './shortage.ts'
+import { UnlinkedFiles } from './unlinked-files.ts'
 
 export type SpaceOptions = Readonly<{
   layout: Layout
@@ -30,31 +31,26 @@ export type SpaceOptions = Readonly<{
 /** A fill under way in this process, for the sum. */
 export type InFlight = Readonly<{ size: number; written: () => number }>
 
-/** A file's bytes: its length counts against the limit, but the disk gets back only what it takes; zeros take nothing. */
-type Extent = Readonly<{ length: number; onDisk: number }>
-
 /** What `stat` counts blocks in, whatever the file system's are. */
 const blockBytes = 512
 
-/** How often an unlinked image is looked at whether its readers have closed it. */
-const unlinkedLookMs = 500
-
 /** A file, its directory entries while it is renamed, and its record. */
 const inodesNeeded = 4
+
+/** Images that are removed at the same time: each waits for the disk and other threads more than it works. */
+const together = 16
 
 /** Room for images: summing, evicting and recording a reservation happen under one lock of all processes. */
 export class Space {
   readonly #options: SpaceOptions
   readonly #exclusive
   readonly #inFlight = new Map<string, InFlight>()
-  /** Unlinked while being read: their bytes are on disk until the last reader closes. */
-  readonly #unlinked = new Set<{ size: number; handle: { fd: number; close(): Promise<void> } }>()
-
-  #watching: NodeJS.Timeout | undefined
+  readonly #unlinked
 
   constructor(options: SpaceOptions) {
     this.#options = options
     this.#exclusive = exclusiveBy(options.layout.spaceLock)
+    this.#unlinked = new UnlinkedFiles((error) => options.events.fault('freeing space', undefined, error))
   }
 
   /**
@@ -87,14 +83,9 @@ export class Space {
    * Files.remove).
    */
   async evict(id: string, cause: EvictionCause, evenIfRead = false, mayGo?: () => Promise<boolean>): Promise<boolean> {
-    const { files, driver, events } = this.#options
-    const removal = await files.remove(id, evenIfRead, () => driver.forget(id), mayGo)
-    if (removal.kind !== 'removed' && removal.kind !== 'unlinked') return false
-    if (removal.kind === 'unlinked') {
-      this.#unlinked.add(removal)
-      this.#watchUnlinked()
-    }
-    events.evicted(id, cause, removal.size)
+    const size = await this.#remove(id, evenIfRead, mayGo)
+    if (size === undefined) return false
+    this.#options.events.evicted(id, cause, size)
     return true
   }
 
@@ -117,64 +108,36 @@ export class Space {
   }
 
   /** Bytes of images that were unlinked while being read and are not closed yet. */
-  async unlinkedBytes(): Promise<number> {
-    let bytes = 0
-    for (const file of [...this.#unlinked]) {
-      if (tryLockExclusive(file.handle.fd)) {
-        this.#unlinked.delete(file)
-        await file.handle.close()
-      } else bytes += file.size
-    }
-    return bytes
-  }
-
-  /** Gives the space of unlinked images back soon after their last reader has closed them. */
-  #watchUnlinked(): void {
-    this.#watching ??= setInterval(() => {
-      this.unlinkedBytes().catch((error: unknown) => this.#options.events.fault('freeing space', undefined, error))
-      if (this.#unlinked.size > 0) return
-      clearInterval(this.#watching)
-      this.#watching = undefined
-    }, unlinkedLookMs).unref()
+  unlinkedBytes(): Promise<number> {
+    return this.#unlinked.bytes()
   }
 
   async #makeRoom(id: string, size: number, onDisk: number): Promise<void> {
     const { limit, maxSize, minFreeSpace, layout, driver } = this.#options
     const used = await this.#used(id)
     const disk = await statfs(layout.dir)
-    /** What must still be freed, for each bound; recomputed as files go. */
-    let overLimit = limit === 'hard' ? used.total + size - maxSize : 0
-    let overDisk = used.promised + size - onDisk + minFreeSpace - disk.bavail * disk.bsize
-    let overInodes = disk.files > 0 ? inodesNeeded - disk.ffree : 0
-    const fits = () => overLimit <= 0 && overDisk <= 0 && overInodes <= 0
-    const freed = ({ length, onDisk: blocks }: Extent) => {
-      overLimit -= length
-      overDisk -= blocks
-      overInodes -= 1
-    }
-    if (fits()) return
-    await this.#dropUseless(id, fits, freed)
-    if (fits()) return
+    const short = new Shortage(
+      limit === 'hard' ? used.total + size - maxSize : 0,
+      used.promised + size - onDisk + minFreeSpace - disk.bavail * disk.bsize,
+      disk.files > 0 ? inodesNeeded - disk.ffree : 0,
+    )
+    if (short.isOver) return
+    await this.#dropUseless(id, short)
+    if (short.isOver) return
     const { size: evictable } = await driver.totals()
-    if (overDisk > evictable || overLimit > evictable) throw noRoom(overLimit, overDisk)
-    await this.#evictLeastRecent(fits, freed, false)
-    if (!fits()) {
-      // What is unlinked here is freed when its readers close, not now: this image passes through, a later one fits.
-      let pending = Math.max(overLimit, overDisk, 1)
-      const unlinked = ({ length, onDisk: blocks }: Extent) => {
-        pending -= overDisk > 0 ? blocks : length
-      }
-      await this.#evictLeastRecent(() => pending <= 0, unlinked, true)
-      throw noRoom(overLimit, overDisk)
-    }
+    if (short.isBeyond(evictable)) throw short.refusal()
+    await this.#evictLeastRecent(short, false)
+    if (short.isOver) return
+    // What is unlinked here is freed when its readers close, not now: this image passes through, a later one fits.
+    await this.#evictLeastRecent(short.later(), true)
+    throw short.refusal()
   }
 
   /** `total`: bytes that count against the limit, but for `id` itself. `promised`: bytes that fills will still write. */
   async #used(id: string): Promise<{ total: number; promised: number }> {
     const { driver, layout } = this.#options
-    let total = (await driver.totals()).size + (await this.unlinkedBytes())
+    let total = 0
     let promised = 0
-    for (const name of await imageNames(layout.invalidDir)) total += await sizeOf(layout.invalid(name))
     for (const name of await imageNames(layout.incompleteDir)) {
       if (name === id || this.#inFlight.has(name)) continue
       const onDisk = await sizeOf(layout.incomplete(name))
@@ -187,6 +150,11 @@ export class Space {
       total += fill.size
       promised += Math.max(0, fill.size - fill.written())
     }
+    for (const name of await imageNames(layout.invalidDir)) total += await sizeOf(layout.invalid(name))
+    total += await this.unlinkedBytes()
+    // After the fills: one that is committed meanwhile counts twice for a moment. The other way round it would not
+    // count at all, and the limit would be passed.
+    total += (await driver.totals()).size
     return { total, promised }
   }
 
@@ -199,48 +167,72 @@ export class Space {
   }
 
   /** Failed copies first, then left-over fills that nobody works on, oldest first. */
-  async #dropUseless(id: string, fits: () => boolean, freed: (extent: Extent) => void): Promise<void> {
+  async #dropUseless(id: string, short: Shortage): Promise<void> {
     const { layout, files } = this.#options
     for (const name of await imageNames(layout.invalidDir)) {
-      if (fits()) return
+      if (short.isOver) return
       const path = layout.invalid(name)
       const extent = await extentOf(path)
       await rm(path, { force: true })
-      freed(extent)
+      short.freed(extent)
     }
     for (const name of await imageNames(layout.incompleteDir)) {
-      if (fits()) return
+      if (short.isOver) return
       if (name === id || this.#inFlight.has(name)) continue
       const owned = await files.claim(name)
       if (owned === undefined) continue
       await files.discard(owned)
       await owned.handle.close()
       await removeFillRecord(layout, name)
-      freed({ length: owned.size, onDisk: owned.blocks * blockBytes })
+      short.freed({ length: owned.size, onDisk: owned.blocks * blockBytes })
     }
   }
 
-  async #evictLeastRecent(fits: () => boolean, freed: (extent: Extent) => void, evenIfRead: boolean): Promise<void> {
+  /** Until `short` is over. Several at once, but only such as must all go, however many of them really do. */
+  async #evictLeastRecent(short: Shortage, evenIfRead: boolean): Promise<void> {
     const grace = this.#options.inUseGrace ?? 600_000
     const { driver, layout } = this.#options
-    for await (const entry of driver.list()) {
-      if (fits()) return
+    let some: Candidate[] = []
+    for await (const { id, size, pinned, accessedAt } of driver.list()) {
       // What somebody else put into the directory is not ours to remove, even where a driver takes it for an image.
-      if (!isImageId(entry.id)) continue
-      if (entry.pinned || (evenIfRead && entry.accessedAt > Date.now() - grace)) continue
-      // Pinned since it was listed: it stays.
-      const mayGo = async () => (await driver.get(entry.id))?.pinned !== true
-      const { onDisk } = await extentOf(layout.committed(entry.id))
-      if (await this.evict(entry.id, 'space', evenIfRead, mayGo)) freed({ length: entry.size, onDisk })
+      if (!isImageId(id)) continue
+      if (pinned || (evenIfRead && accessedAt > Date.now() - grace)) continue
+      const onDisk = short.isOfDisk ? (await extentOf(layout.committed(id))).onDisk : 0
+      some.push({ id, length: size, onDisk })
+      if (some.length < together && !short.without(some).isOver) continue
+      await this.#evictAll(some, short, evenIfRead)
+      some = []
+      if (short.isOver) return
     }
+    await this.#evictAll(some, short, evenIfRead)
+  }
+
+  async #evictAll(candidates: readonly Candidate[], short: Shortage, evenIfRead: boolean): Promise<void> {
+    const { driver, events } = this.#options
+    // Pinned since it was listed: it stays.
+    const mayGo = (id: string) => async () => (await driver.get(id))?.pinned !== true
+    const removals = await Promise.allSettled(candidates.map(({ id }) => this.#remove(id, evenIfRead, mayGo(id))))
+    for (const [index, candidate] of candidates.entries()) {
+      const removal = removals[index]
+      if (removal?.status !== 'fulfilled' || removal.value === undefined) continue
+      events.evicted(candidate.id, 'space', removal.value)
+      short.freed(candidate)
+    }
+    // Only now: all of it must be over before the lock for space is given back.
+    for (const removal of removals) if (removal.status === 'rejected') throw removal.reason
+  }
+
+  /** Bytes of the file that went, or lost its name; undefined when none did. */
+  async #remove(id: string, evenIfRead: boolean, mayGo?: () => Promise<boolean>): Promise<number | undefined> {
+    const { files, driver } = this.#options
+    const removal = await files.remove(id, evenIfRead, () => driver.forget(id), mayGo)
+    if (removal.kind !== 'removed' && removal.kind !== 'unlinked') return undefined
+    if (removal.kind === 'unlinked') this.#unlinked.add(removal)
+    return removal.size
   }
 }
 
-function noRoom(overLimit: number, overDisk: number): NotCacheable {
-  if (overLimit > 0) return new NotCacheable('limit', `${overLimit} bytes more than image_cache_max_size allows`)
-  if (overDisk > 0) return new NotCacheable('no-space', `${overDisk} bytes too few are free on the cache's file system`)
-  return new NotCacheable('no-inodes', "the cache's file system has no free inodes")
-}
+type Candidate = Extent & Readonly<{ id: string }>
 
 /** What is no image is not ours, and must not keep anybody from caching. */
 const imageNames = async (dir: string) => (await readdir(dir)).filter(isImageId)

@@ -9,7 +9,7 @@ type From = (group: string, name: string) => string
 export function crossCheck(config: Config, from: From): string[] {
   checkCredentials(config, from)
   checkListeners(config, from)
-  return [...checkOrigin(config, from), ...checkWorkers(config, from), ...checkManagement(config, from)]
+  return [...checkOrigin(config, from), ...checkManagement(config, from)]
 }
 
 function checkOrigin({ origin, default: main }: Config, from: From): string[] {
@@ -72,8 +72,4 @@ function checkManagement({ default: main, management, keystone }: Config, from: 
   const reachable = [main.bindHost, management.bindHost].find((address) => !isLoopback(address))
   if (management.auth !== 'none' || reachable === undefined) return []
   return [`${where}: [management] auth = none: whoever reaches ${reachable} may manage the cache`]
-}
-
-function checkWorkers({ default: { workers } }: Config, from: From): string[] {
-  return workers > 1 ? [`${from('DEFAULT', 'workers')}: workers = ${workers}, but one process serves all`] : []
 }

@@ -55,7 +55,7 @@ export const optionTable = {
       workers: {
         kind: integer({ min: 0 }),
         default: '1',
-        help: 'Accepted because glance-api.conf has it; one process serves whatever it says',
+        help: 'Processes that serve the image API together from one address and one cache; 0, like 1: one process',
       },
       image_cache_dir: {
         kind: path,

@@ -1,4 +1,6 @@
 import { type Logger, pino } from 'pino'
+import { blank, blankSecrets, secret } from './blank-secrets.ts'
+import { LineBatch } from './line-batch.ts'
 
 export type Log = Logger
 
@@ -12,13 +14,27 @@ export const openLog = (level: string, fd = 1): Log =>
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: ['headers', '*.headers', 'token', '*.token', 'password', '*.password'], censor: '***' },
-      serializers: { error: describeError },
+      timestamp,
+      // pino's own `redact` takes three times as long as all the rest of a line.
+      formatters: { level: (label) => ({ level: label }), log: blankSecrets },
+      // Those of secrets for what a child log adds to each of its lines, which takes no other way.
+      serializers: { ...Object.fromEntries([...secret].map((name) => [name, () => blank])), error: describeError },
     },
-    pino.destination({ dest: fd, sync: true }),
+    new LineBatch(fd),
   )
+
+let lastMs = 0
+let lastTimestamp = ''
+
+/** ISO 8601 with milliseconds. A busy server writes many lines in one. */
+function timestamp(): string {
+  const now = Date.now()
+  if (now !== lastMs) {
+    lastMs = now
+    lastTimestamp = `,"time":"${new Date(now).toISOString()}"`
+  }
+  return lastTimestamp
+}
 
 /** An error with its causes, without stacks: what failed, and why. */
 function describeError(error: unknown): unknown {

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
 /** What a download came from, as far as its client is concerned. */
 export type Result = 'hit' | 'miss' | 'joined' | 'pass'
@@ -6,7 +6,7 @@ export type Result = 'hit' | 'miss' | 'joined' | 'pass'
 /** Whose word an authorization was. */
 export type AuthorizationAnswer = 'granted' | '401' | '403' | '404' | 'other' | 'unavailable'
 
-/** Prometheus metrics of one server. Names are part of the interface: dashboards and alerts rely on them. */
+/** Prometheus metrics of one process. Names are part of the interface: dashboards and alerts rely on them. */
 export function createMetrics(
   read: Readonly<{ totals(): Promise<{ count: number; size: number }>; fills(): number; queued(): Promise<number> }>,
 ) {
@@ -24,9 +24,12 @@ export function createMetrics(
       this.set(read.fills())
     },
   })
-  const images = new Gauge({ name: 'afterimage_cached_images', help: 'Images in the cache', registers })
-  const bytes = new Gauge({ name: 'afterimage_cached_bytes', help: 'Bytes of images in the cache', registers })
-  const queued = new Gauge({ name: 'afterimage_queued_images', help: 'Images that wait to be prefetched', registers })
+  // Of the cache directory, which all workers share: these are no sums.
+  const directory = new Registry()
+  const shared = { registers: [directory] }
+  const images = new Gauge({ name: 'afterimage_cached_images', help: 'Images in the cache', ...shared })
+  const bytes = new Gauge({ name: 'afterimage_cached_bytes', help: 'Bytes of images in the cache', ...shared })
+  const queued = new Gauge({ name: 'afterimage_queued_images', help: 'Images that wait to be prefetched', ...shared })
 
   return {
     downloads: counter('afterimage_downloads_total', 'Downloads answered, by where the bytes came from', ['result']),
@@ -41,15 +44,29 @@ export function createMetrics(
     prefetches: counter('afterimage_prefetches_total', 'Attempts to prefetch queued images that ended', ['outcome']),
     faults: counter('afterimage_faults_total', 'Failures of our own that were worked around', ['what']),
     contentType: registry.contentType,
-    /** The exposition text; the totals are asked only here. */
-    async render(): Promise<string> {
+    /** What this process has counted, for the one that renders it. */
+    collect: () => registry.getMetricsAsJSON(),
+    /** The exposition text, with what other workers have collected; the directory's totals are asked only here. */
+    async render(collected: readonly unknown[] = []): Promise<string> {
       const totals = await read.totals()
       queued.set(await read.queued())
       images.set(totals.count)
       bytes.set(totals.size)
-      return registry.metrics()
+      const whole = collected.length === 0 ? registry : await withOthers(registry, collected)
+      return `${await whole.metrics()}\n${await directory.metrics()}`
     },
   }
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/** Sums, but the worst delay of any event loop, and the start of the first process. */
+async function withOthers(registry: Registry, collected: readonly unknown[]): Promise<Pick<Registry, 'metrics'>> {
+  const own = (await registry.getMetricsAsJSON()).map((metric) => {
+    const isLag = metric.name.startsWith('nodejs_eventloop_lag_') && !metric.name.endsWith('_min_seconds')
+    if (isLag) return { ...metric, aggregator: 'max' }
+    return metric.name === 'process_start_time_seconds' ? { ...metric, aggregator: 'min' } : metric
+  })
+  // The first list says how each metric is put together.
+  return AggregatorRegistry.aggregate([own, ...collected.filter(Array.isArray)])
+}

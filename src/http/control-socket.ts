@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { errorCode } from '../cache/error-code.ts'
 import { tryLockExclusive } from '../cache/lock.ts'
 import { type App, type Listener, listenOnPath } from './listener.ts'
@@ -42,21 +43,31 @@ export async function listenOnControlSocket(app: App, cacheDir: string): Promise
   }
 }
 
+/** What is asked of it; `headers` are all the fields, framing and Host too, and without them there is no body. */
+export type ControlRequest = Readonly<{
+  method: string
+  path: string
+  headers?: readonly string[]
+  body?: Readable | undefined
+}>
+
 /**
  * Asks the server of a cache directory. Gives its answer, of which nothing has been read; undefined when no server
  * answers there. Rejects when it breaks off, and when the signal is aborted.
  */
 export async function askControlSocket(
   cacheDir: string,
-  ask: Readonly<{ method: string; path: string }>,
+  { method, path, headers, body }: ControlRequest,
   signal?: AbortSignal,
 ): Promise<IncomingMessage | undefined> {
   try {
     await using dir = await openDirectory(join(cacheDir, '.afterimage'))
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-    request({ ...ask, socketPath: join(pathOf(dir), socketName), agent: false, ...(signal && { signal }) }, resolve)
-      .on('error', reject)
-      .end()
+    const socketPath = join(pathOf(dir), socketName)
+    const fields = { ...(headers && { headers }), ...(signal && { signal }) }
+    const asking = request({ method, path, socketPath, agent: false, ...fields }, resolve).on('error', reject)
+    if (body === undefined) asking.end()
+    else body.on('error', reject).pipe(asking)
     return await promise
   } catch (error) {
     const code = errorCode(error)

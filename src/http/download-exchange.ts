@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ImageCache } from '../cache/cache.ts'
 import type { Following } from '../cache/following.ts'
 import type { Hit } from '../cache/hit.ts'
@@ -11,6 +10,7 @@ import { OriginError } from '../origin/origin.ts'
 import type { Permission, Permissions } from '../origin/permissions.ts'
 import type { Sendfile } from '../sendfile/sendfile.ts'
 import { evaluateIfRange } from './conditional.ts'
+import type { Exchange } from './exchange.ts'
 import { fillBeside } from './fill-beside.ts'
 import type { DownloadPath } from './image-paths.ts'
 import { type CacheStatus, cacheStatus, entityTag, type Source } from './image-response.ts'
@@ -63,14 +63,7 @@ export class DownloadExchange {
   readonly #started = Date.now()
   #isRangeVoid = false
 
-  constructor(
-    tools: DownloadTools,
-    path: DownloadPath,
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    caller: Caller,
-    requestId: string,
-  ) {
+  constructor(tools: DownloadTools, path: DownloadPath, { incoming, outgoing, caller, requestId }: Exchange) {
     this.#tools = tools
     this.#path = path
     const { origin, idleTimeoutMs, sendfile } = tools

@@ -1,12 +1,4 @@
-import type { HttpBindings } from '@hono/node-server'
-import type { Caller } from '../origin/origin.ts'
+import type { Exchange } from './exchange.ts'
 
-/** What middleware finds in a request's context. */
-export type Env = {
-  Bindings: HttpBindings
-  Variables: {
-    /** Ours for this request: `req-<uuid>`, in logs, in answers of our own, and in the upstream's log as the global id. */
-    requestId: string
-    caller: Caller
-  }
-}
+/** What middleware finds in a request's context, as `c.env`. */
+export type Env = { Bindings: Exchange }

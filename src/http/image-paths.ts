@@ -13,9 +13,9 @@ export function splitTarget(target: string): { path: string; query: string } {
 /** `/v2/images/<id>/file` (any 2.x, as Glance's version negotiation accepts) or the short form `/images/<id>`. */
 export function downloadPath(target: string): DownloadPath | undefined {
   const { path, query } = splitTarget(target)
-  const [, version, id] = /^\/(v2(?:\.\d{1,3})?)\/images\/([^/]+)\/file$/.exec(path) ?? []
+  const [, version, id] = /^\/(v2(?:\.\d{1,3})?)\/images\/([^/\\]+)\/file$/.exec(path) ?? []
   if (version !== undefined && id !== undefined) return { id, target }
-  const [, short] = /^\/images\/([^/]+)$/.exec(path) ?? []
+  const [, short] = /^\/images\/([^/\\]+)$/.exec(path) ?? []
   return short === undefined ? undefined : { id: short, target: `/v2/images/${short}/file${query}` }
 }
 

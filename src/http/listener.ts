@@ -1,8 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
-import type { Hono } from 'hono'
 
 /** Tokens with many roles are long; Glance's own limit for one line (`max_header_line`) is 16 KiB. */
 const maxHeaderBytes = 64 * 1024
@@ -18,19 +16,30 @@ export interface Listener {
 /** Every open connection, with the number of its requests that are not answered yet. */
 type Connections = Map<Socket, number>
 
-// biome-ignore lint/suspicious/noExplicitAny: apps differ in the variables of their contexts only
-export type App = Hono<any>
+/** Answers a request, sooner or later; never throws. */
+export type App = RequestListener
 
-/** Serves a Hono app over HTTP/1.1. Rejects when the address cannot be had. */
+/** Serves an app over HTTP/1.1. Rejects when the address cannot be had. */
 export async function listen(app: App, address: Readonly<{ host: string; port: number }>): Promise<Listener> {
   const { server, close } = await bind(app, address)
   const bound = server.address() as AddressInfo // listening on TCP: never a string or null
   return { host: bound.address, port: bound.port, close }
 }
 
+/** The same; what it rejects with names the address. */
+export async function listenOrExplain(app: App, address: Readonly<{ host: string; port: number }>): Promise<Listener> {
+  try {
+    return await listen(app, address)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : cause
+    throw new Error(`cannot listen on ${address.host}:${address.port}: ${why}`, { cause })
+  }
+}
+
 /** The same on a Unix socket. Its file must not be there yet; it has gone when `close` has resolved. */
 export async function listenOnPath(app: App, path: string): Promise<Pick<Listener, 'close'>> {
-  const { close } = await bind(app, { path })
+  // A worker binds it by itself: the primary of its cluster would look for the path among its own descriptors.
+  const { close } = await bind(app, { path, exclusive: true })
   return { close }
 }
 
@@ -38,17 +47,14 @@ async function bind(
   app: App,
   address: ListenOptions,
 ): Promise<{ server: Server; close: (graceMs: number) => Promise<void> }> {
-  const handle = getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
-    overrideGlobalObjects: false,
-    // Bodies are streamed to the upstream by us; what is not read ends with its connection.
-    autoCleanupIncoming: false,
-  })
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: headersTimeoutMs,
     // A long upload takes longer than any total time: what is idle is noticed where its bytes are used.
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
+    // A request without a body, as nearly all are, is spared the life of a stream.
+    optimizeEmptyRequests: true,
     insecureHTTPParser: false,
   })
   const connections: Connections = new Map()
@@ -56,15 +62,15 @@ async function bind(
     connections.set(socket, 0)
     socket.once('close', () => connections.delete(socket))
   })
-  const count = ({ socket }: IncomingMessage, outgoing: ServerResponse) => {
+  const handle: App = (incoming, outgoing) => {
+    const { socket } = incoming
     connections.set(socket, (connections.get(socket) ?? 0) + 1)
-    outgoing.once('close', () => {
+    outgoing.on('close', () => {
       const running = connections.get(socket)
       if (running !== undefined) connections.set(socket, running - 1)
     })
+    app(incoming, outgoing)
   }
-  server.on('request', count)
-  server.on('checkContinue', count)
   server.on('request', handle)
   // `Expect: 100-continue` takes the same way: our 100 goes out when the upstream wants the body.
   server.on('checkContinue', handle)

@@ -161,7 +161,8 @@ class Sending {
     if (span === undefined) return false
     const { socket } = this.#outgoing.req
     const isWorthIt = span.end - this.#position >= leastSpan
-    const sending = isWorthIt ? this.#sendfile.send(socket, span.fd, this.#position, span.end) : undefined
+    const { fd, end, isSparse } = span
+    const sending = isWorthIt ? this.#sendfile.send(socket, { fd, position: this.#position, end, isSparse }) : undefined
     if (sending === undefined) {
       span.release()
       return false

@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises'
 import type { Driver, ImageEntry } from '../../drivers/driver.ts'
 import type { ImageCache } from '../cache/cache.ts'
+import { committedNames } from '../cache/committed-names.ts'
 import { isAbsent } from '../cache/error-code.ts'
 import type { Fill } from '../cache/fill.ts'
 import { readFillRecord } from '../cache/fill-record.ts'
@@ -11,29 +12,14 @@ import type { Queue } from './queue.ts'
 
 export type InventoryTools = Readonly<{ layout: Layout; driver: Driver; cache: ImageCache }>
 
-/** Files that are looked for at the same time. */
-const together = 100
-
 /**
  * Committed images by id. What an operator removed by hand is left out, although the driver may know it until the
  * next reconciliation.
  */
 export async function* cachedImages({ driver, layout }: InventoryTools): AsyncIterable<ImageEntry> {
-  let some: ImageEntry[] = []
-  for await (const entry of driver.byId()) {
-    // What somebody else put into the directory is no image, even where a driver takes it for one.
-    if (!isImageId(entry.id)) continue
-    some.push(entry)
-    if (some.length < together) continue
-    yield* await thatAreThere(layout, some)
-    some = []
-  }
-  yield* await thatAreThere(layout, some)
-}
-
-async function thatAreThere(layout: Layout, entries: readonly ImageEntry[]): Promise<ImageEntry[]> {
-  const sizes = await Promise.all(entries.map(({ id }) => sizeOf(layout.committed(id))))
-  return entries.filter((_, index) => sizes[index] !== undefined)
+  const there = await committedNames(layout)
+  // What somebody else put into the directory is no image, even where a driver takes it for one.
+  for await (const entry of driver.byId()) if (there.has(entry.id)) yield entry
 }
 
 /** What is on its way: the fills of this process, those of others, and what was left to be resumed. */

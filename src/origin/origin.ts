@@ -67,8 +67,11 @@ export interface Download {
   /**
    * Starts delivery. A chunk is valid only during the call: copy what you keep. Resolves when the body is complete by
    * its own framing; rejects with an OriginError when it breaks or nothing arrives for the idle time. Call it once.
+   *
+   * `room` offers memory for the bytes that come next: a chunk that could be read there is given in that very place, so
+   * that it need not be copied. It may be written to until the promise has settled, or `room` has been called again.
    */
-  deliver(take: (chunk: Buffer) => void): Promise<void>
+  deliver(take: (chunk: Buffer) => void, room?: () => Buffer | undefined): Promise<void>
   pause(): void
   resume(): void
   /** Ends the transfer; `deliver` rejects. Harmless afterwards. */
@@ -102,9 +105,9 @@ export type RelayOptions = Readonly<{
   /**
    * Called with the final status before any of the answer goes to the client, so that whoever has the answer in hand
    * finds its consequences in force; with 0 when there was no answer: the store may have carried the request out all
-   * the same. Must not throw.
+   * the same. What it gives is waited for. Must not throw or reject.
    */
-  onAnswer?(status: number): void
+  onAnswer?(status: number): void | Promise<void>
   caller: Caller
 }>
 

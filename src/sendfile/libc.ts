@@ -11,6 +11,22 @@ export const sendfile: (output: number, input: number, offset: Uint32Array, coun
   'int64_t sendfile(int out_fd, int in_fd, void *offset, size_t count)',
 )
 
+const lseek: (fd: number, offset: number, whence: number) => number = libc.func(
+  'int64_t lseek(int fd, int64_t offset, int whence)',
+)
+/** Where the next data, or the next hole, begins at or after `offset`; negative (ENXIO) when there is no more data. */
+export const seekData = (fd: number, offset: number): number => lseek(fd, offset, 3)
+export const seekHole = (fd: number, offset: number): number => lseek(fd, offset, 4)
+export const sizeOf = (fd: number): number => lseek(fd, 0, 2)
+
+const memfdCreate: (name: string, flags: number) => number = libc.func(
+  'int memfd_create(const char *name, unsigned int flags)',
+)
+const memfdCloseOnExec = 1
+
+/** A file that lies in memory only. */
+export const createMemoryFile = (name: string): number => memfdCreate(name, memfdCloseOnExec)
+
 const fcntl = libc.func('int fcntl(int fd, int command, ...)')
 /** Linux: the lowest free number that is at least the argument, closed when a program is executed. */
 const duplicateCloseOnExec = 1030

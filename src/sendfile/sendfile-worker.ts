@@ -1,7 +1,8 @@
 import { readSync } from 'node:fs'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Extents } from './extents.ts'
 import { Epoll, errno, sendfile } from './libc.ts'
-import { type Done, monotonicMs, type Order, type ThreadData } from './shared.ts'
+import { type Done, monotonicMs, type Order, type Stretch, type ThreadData } from './shared.ts'
 
 // One sending thread: waits for room in any of its sockets, and moves bytes from their files into them. A file that is
 // not in memory makes it wait for the disk, and nobody else but its other clients.
@@ -12,7 +13,7 @@ const turnBytes = 1 << 20
 const waitMs = 1000
 const [again, interrupted] = [11, 4] // EAGAIN, EINTR
 
-type Job = { readonly socket: number; readonly fd: number; position: number; readonly end: number }
+type Job = { readonly socket: number; readonly extents: Extents; position: number; readonly end: number }
 
 const { port, event, progress }: ThreadData = workerData
 const jobs = new Map<number, Job>()
@@ -35,14 +36,15 @@ function takeOrders(): void {
   readSync(event, counter)
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     const order: Order = next.message
-    if (order.kind === 'send') begin(order.slot, order)
+    if (order.kind === 'send') begin(order.slot, order.socket, order)
     else if (order.kind === 'cancel') finish(order.slot, 0)
     else isEnding = true
   }
 }
 
-function begin(slot: number, { socket, fd, position, end }: Job): void {
-  jobs.set(slot, { socket, fd, position, end })
+function begin(slot: number, socket: number, stretch: Stretch): void {
+  const { position, end } = stretch
+  jobs.set(slot, { socket, extents: new Extents(stretch), position, end })
   if (!epoll.add(socket, 'writable', slot)) finish(slot, errno())
 }
 
@@ -50,9 +52,10 @@ function sendSome(slot: number): void {
   const job = jobs.get(slot)
   // Cancelled by an order that came in the same wait.
   if (job === undefined) return
-  offset[0] = job.position % 2 ** 32
-  offset[1] = Math.floor(job.position / 2 ** 32)
-  const sent = sendfile(job.socket, job.fd, offset, Math.min(turnBytes, job.end - job.position))
+  const { fd, at, length } = job.extents.at(job.position)
+  offset[0] = at % 2 ** 32
+  offset[1] = Math.floor(at / 2 ** 32)
+  const sent = sendfile(job.socket, fd, offset, Math.min(turnBytes, length))
   if (sent < 0) {
     const code = errno()
     if (code !== again && code !== interrupted) finish(slot, code)

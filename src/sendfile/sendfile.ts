@@ -3,7 +3,15 @@ import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
-import { createProgress, type Done, monotonicMs, type Order, type Progress, type ThreadData } from './shared.ts'
+import {
+  createProgress,
+  type Done,
+  monotonicMs,
+  type Order,
+  type Progress,
+  type Stretch,
+  type ThreadData,
+} from './shared.ts'
 
 type Libc = typeof import('./libc.ts')
 
@@ -32,11 +40,11 @@ export interface KernelSending {
 /** Sends files to sockets by the kernel's own sendfile, in threads: no byte of them passes through this process. */
 export interface Sendfile extends AsyncDisposable {
   /**
-   * Sends bytes [position, end) of a file. Nothing else may be written to the socket before `done`, and what was written
+   * Sends a stretch of a file. Nothing else may be written to the socket before `done`, and what was written
    * before must have been taken by the kernel. undefined when it cannot be done: not a socket of the kernel's (TLS), too
    * many at once, closed.
    */
-  send(socket: Socket, fd: number, position: number, end: number): KernelSending | undefined
+  send(socket: Socket, stretch: Stretch): KernelSending | undefined
   /**
    * The same at once, on the calling thread, as far as the socket has room: gives how many bytes went. For what is known to
    * be in the page cache: anything else would make every client wait for the disk.
@@ -66,10 +74,10 @@ class SendingThreads implements Sendfile {
     this.#most = most
   }
 
-  send(socket: Socket, fd: number, position: number, end: number): KernelSending | undefined {
+  send(socket: Socket, stretch: Stretch): KernelSending | undefined {
     const number = descriptorOf(socket)
     if (this.#isClosed || number === undefined) return undefined
-    return this.#idlest()?.send(number, fd, position, end)
+    return this.#idlest()?.send(number, stretch)
   }
 
   sendNow(socket: Socket, fd: number, position: number, end: number): number {
@@ -154,7 +162,8 @@ class SendingThread {
     return this.#jobs.size
   }
 
-  send(original: number, fd: number, position: number, end: number): KernelSending | undefined {
+  send(original: number, stretch: Stretch): KernelSending | undefined {
+    const { position } = stretch
     const slot = this.#free.pop()
     if (slot === undefined) return undefined
     // Of our own: the number of a socket that Node closes meanwhile may be given to another client's.
@@ -177,7 +186,7 @@ class SendingThread {
       })
     })
     this.#port.ref()
-    this.#order({ kind: 'send', slot, socket, fd, position, end })
+    this.#order({ kind: 'send', slot, socket, ...stretch })
     return {
       done,
       // The slot may be another's afterwards.

@@ -1,8 +1,17 @@
 import type { MessagePort } from 'node:worker_threads'
 
+/** Bytes [position, end) of a file. */
+export type Stretch = Readonly<{
+  fd: number
+  position: number
+  end: number
+  /** It has holes, and what it has has been on disk: they can be told from data. */
+  isSparse: boolean
+}>
+
 /** What the main thread tells a sending thread. It is woken by `event` afterwards. */
 export type Order =
-  | Readonly<{ kind: 'send'; slot: number; socket: number; fd: number; position: number; end: number }>
+  | (Readonly<{ kind: 'send'; slot: number; socket: number }> & Stretch)
   | Readonly<{ kind: 'cancel'; slot: number }>
   | Readonly<{ kind: 'end' }>
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { open, writeFile } from 'node:fs/promises'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { openDigests } from '../../src/cache/digest.ts'
@@ -70,4 +72,29 @@ describe('digests of growing files', () => {
     next.advance(3)
     assert.equal(await deadline(next.end(), 'digest'), createHash('md5').update('abc').digest('hex'))
   })
+
+  test('threads that nobody waits for let the others go first, and only they', async (t) => {
+    const path = join(await tempDir(t), 'file')
+    await writeFile(path, 'abc')
+    await using file = await open(path)
+    for (const [isAwaited, lowered] of [
+      [true, 0],
+      [false, 1],
+    ] as const) {
+      const known = new Set(threads())
+      await using digests = openDigests(1, { isAwaited })
+      const job = digests.start(file.fd, 'md5')
+      job.advance(3)
+      assert.equal(await deadline(job.end(), 'digest'), createHash('md5').update('abc').digest('hex'))
+      const priority = getPriority()
+      const low = threads().filter((thread) => !known.has(thread) && getPriority(thread) > priority)
+      assert.equal(low.length, lowered)
+    }
+  })
 })
+
+/** The digest threads of this process. */
+function threads(): number[] {
+  const names = readdirSync('/proc/self/task')
+  return names.filter((name) => readFileSync(`/proc/self/task/${name}/comm`, 'utf8').trim() === 'digest').map(Number)
+}

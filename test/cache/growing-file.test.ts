@@ -139,4 +139,60 @@ describe('a growing file', () => {
     assert((await readFile(path)).equals(bytes))
     assert.equal(pool.inUse, 0)
   })
+
+  test('bytes that were put into the room are neither copied nor lost', async (t) => {
+    const { growing, pool, path } = await setUp(t, size)
+    let uncopied = 0
+    while (growing.received < size) {
+      const room = await deadline(whenRoom(growing), 'a buffer is free')
+      // Some come elsewhere, as those do that a connection had read before it was given any room.
+      const isElsewhere = growing.received % 5 === 0
+      const next = bytes.subarray(growing.received, growing.received + Math.min(room.length, 300_001))
+      next.copy(room)
+      if (!isElsewhere) uncopied += next.length
+      growing.append(isElsewhere ? next : room.subarray(0, next.length))
+    }
+    assert.equal(growing.room(), undefined)
+    growing.endRoom()
+    await deadline(growing.flushed(), 'everything is written')
+    assert((await readFile(path)).equals(bytes))
+    assert(uncopied > size / 2)
+    assert.equal(pool.inUse, 0)
+  })
+
+  test('a buffer somebody may still write into is no other fill’s before he says so', async (t) => {
+    const pool = createBufferPool(2)
+    const { growing } = await setUp(t, size, { pool })
+    const room = growing.room()
+    assert(room !== undefined)
+    growing.append(room.subarray(0, 1000))
+    growing.fail(new ReadFailed('cache', 'no space left'))
+    await deadline(growing.flushed(), 'nothing is being written')
+    assert.equal(growing.room(), undefined)
+    assert.equal(pool.inUse, 1)
+    growing.endRoom()
+    assert.equal(pool.inUse, 0)
+  })
+
+  test('a buffer that is full holds up nobody, although no other room was to be had', async (t) => {
+    const pool = createBufferPool(1)
+    const { growing, path } = await setUp(t, size, { pool })
+    const room = growing.room()
+    assert(room !== undefined)
+    bytes.copy(room)
+    growing.append(room)
+    assert.equal(growing.room(), undefined)
+    await deadline(growing.flushed(), 'it is written')
+    assert.equal(pool.inUse, 0)
+    assert((await readFile(path)).equals(bytes.subarray(0, chunkBytes)))
+  })
 })
+
+/** Memory for the next bytes, as soon as the pool has some. */
+async function whenRoom(growing: GrowingFile): Promise<Buffer> {
+  for (;;) {
+    const room = growing.room()
+    if (room !== undefined) return room
+    await growing.flushed()
+  }
+}

@@ -25,7 +25,7 @@ test('a glance-api.conf starts us as it is', () => {
     gracefulShutdownTimeout: 20,
   })
   assert.equal(config.origin.type, 'directory')
-  assert.deepEqual(warnings, [`${fixture}:7: workers = 4, but one process serves all`])
+  assert.deepEqual(warnings, [])
 })
 
 test('what is ours goes beside it, and may refer to it', () => {

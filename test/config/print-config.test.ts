@@ -58,8 +58,11 @@ test('--print-config: passwords are masked, and the mask is not taken for one', 
 })
 
 test('--print-config: warnings come first, as comments', () => {
-  const text = printed(load({ argv: ['--print-config', '--workers=2'] }))
-  assert.match(text, /^# warning: --workers: workers = 2, but one process serves all\n\[DEFAULT\]\n/)
+  const text = printed(load({ argv: ['--print-config', '--origin-type=directory', '--origin-url=http://x'] }))
+  assert.match(
+    text,
+    /^# warning: --origin-url: \[origin\] url is not used, as the origin's type is directory\n\[DEFAULT\]\n/,
+  )
 })
 
 function withoutComments(text: string): string {

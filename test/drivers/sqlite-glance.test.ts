@@ -86,6 +86,28 @@ test('Glance works on the database while the driver has it open', async (t) => {
   assert.deepEqual(await sql("SELECT checksum FROM cached_images WHERE image_id = 'theirs'"), [[null]])
 })
 
+test("the totals follow Glance's changes, and a sum that somebody got wrong is put right at the next start", async (t) => {
+  const dir = await tempDir(t)
+  await using driver = await openSqlite({ dir, sqliteDb: 'cache.db' })
+  await commitImage({ driver, dir }, 'ours')
+  const sql = glance(t, dir)
+  await sql(insert, 'a', 1, 1, 2 ** 33)
+  await sql(insert, 'b', 1, 1, 7)
+  assert.deepEqual(await driver.totals(), { count: 3, size: 1000 + 2 ** 33 + 7 })
+  await sql(hit, longAgo / 1000, 'a')
+  await sql('UPDATE cached_images SET size = ? WHERE image_id = ?', 8, 'b')
+  await sql(remove, 'a')
+  assert.deepEqual(await driver.totals(), { count: 2, size: 1008 })
+  // Without a condition, as Glance's delete-all does it.
+  await sql('DELETE FROM cached_images')
+  assert.deepEqual(await driver.totals(), { count: 0, size: 0 })
+  await sql(insert, 'a', 1, 1, 5)
+  await sql('REPLACE INTO cached_images (image_id, size) VALUES (?, ?)', 'a', 6)
+  await driver[Symbol.asyncDispose]()
+  await using again = await openSqlite({ dir, sqliteDb: 'cache.db' })
+  assert.deepEqual(await again.totals(), { count: 1, size: 6 })
+})
+
 test('while another process holds the database, reads go on and writes wait', async (t) => {
   const dir = await tempDir(t)
   await using driver = await openSqlite({ dir, sqliteDb: 'cache.db' })

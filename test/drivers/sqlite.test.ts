@@ -88,10 +88,30 @@ test('a directory in its place is refused', async (t) => {
 test('tables of a newer Afterimage are refused and left alone', async (t) => {
   const dir = await tempDir(t)
   const db = new Database(join(dir, 'cache.db'))
-  db.pragma('user_version = 2')
+  db.pragma('user_version = 3')
   db.close()
-  await refuses(openIn(dir), /cache\.db: its tables have version 2, this Afterimage knows 1: start the/)
+  await refuses(openIn(dir), /cache\.db: its tables have version 3, this Afterimage knows 2: start the/)
   assert.equal(await journalOf(join(dir, 'cache.db')), 1)
+})
+
+test('tables of the first version, which had no totals, are taken over', async (t) => {
+  const dir = await tempDir(t)
+  const entry = await (async () => {
+    await using driver = await openIn(dir)
+    await commitImage({ driver, dir }, 'a', { size: 5 })
+    return await commitImage({ driver, dir }, 'b', { pinned: true })
+  })()
+  const db = new Database(join(dir, 'cache.db'))
+  for (const name of ['added', 'resized', 'removed']) db.exec(`DROP TRIGGER afterimage_${name}`)
+  db.exec(
+    'DROP TABLE afterimage_totals; CREATE INDEX afterimage_sizes ON cached_images (size); PRAGMA user_version = 1',
+  )
+  db.close()
+  for (const _ of ['the first time', 'once more']) {
+    await using driver = await openIn(dir)
+    assert.deepEqual(await driver.totals(), { count: 2, size: 1005 })
+    assert.deepEqual(await driver.get('b'), entry)
+  }
 })
 
 test('without permission to write it is refused', async (t) => {

@@ -29,19 +29,34 @@ async function kernel(t: TestContext, threads?: number): Promise<Sendfile> {
 }
 
 /** The image in a real file, read or lent as a file, with what was lent. */
-async function inFile(
-  t: TestContext,
-  lendable: (position: number, max: number) => number = (_, max) => max,
-  isInMemory = false,
-) {
+type Lending = Readonly<{
+  lendable?: (position: number, max: number) => number
+  isInMemory?: boolean
+  /** Which megabytes are holes. */
+  isHole?: (megabyte: number) => boolean
+}>
+
+async function inFile(t: TestContext, lending: Lending = {}) {
+  const { lendable = (_: number, max: number) => max, isInMemory = false, isHole } = lending
+  const isSparse = isHole !== undefined
   const path = join(await tempDir(t), 'image')
-  await writeFile(path, bytesOf(image))
+  const bytes = bytesOf(image)
+  if (isHole === undefined) await writeFile(path, bytes)
+  else {
+    await using written = await open(path, 'w')
+    await written.truncate(bytes.length)
+    for (let at = 0; at < bytes.length; at += mib) {
+      const part = bytes.subarray(at, at + mib)
+      if (isHole(at / mib)) part.fill(0)
+      else await written.write(part, 0, part.length, at)
+    }
+    await written.sync()
+  }
   const file = await open(path)
   cleanup(t, () => file.close())
   const files = openFileReader()
   const read: number[] = []
   let lent = 0
-  let byKernel = 0
   const reader: ImageReader = {
     size: image.size,
     async read(position, max) {
@@ -56,12 +71,12 @@ async function inFile(
       const length = lendable(position, max)
       if (length === 0) return undefined
       lent++
-      byKernel += length
       let held = true
       return {
         fd: file.fd,
         end: position + length,
         isInMemory,
+        isSparse,
         release() {
           assert(held, 'a span was released twice')
           held = false
@@ -71,7 +86,7 @@ async function inFile(
     },
     close() {},
   }
-  return { path, reader, read, lent: () => lent, byKernel: () => byKernel }
+  return { path, bytes, reader, read, lent: () => lent }
 }
 
 const openDescriptors = async () => (await readdir('/proc/self/fd')).length
@@ -98,7 +113,7 @@ describe('a file that the kernel sends', () => {
   test('in turn with bytes that are read, in whatever pieces', async (t) => {
     const random = seededRandom(7)
     const lendable = (_: number, max: number) => random.pick([0, 0, max, Math.min(max, random.between(1, 3 * mib))])
-    const { reader, lent } = await inFile(t, lendable)
+    const { reader, lent } = await inFile(t, { lendable })
     const sendfile = await kernel(t)
     for (let round = 0; round < 4; round++) {
       const start = random.between(0, mib)
@@ -134,8 +149,35 @@ describe('a file that the kernel sends', () => {
     }
   })
 
+  for (const [where, isHole] of [
+    ['at its ends', (megabyte: number) => megabyte < 3 || megabyte > 20],
+    ['everywhere', (megabyte: number) => megabyte % 2 === 1],
+    ['only', () => true],
+  ] as const) {
+    test(`with holes ${where}: zeros are sent for them`, async (t) => {
+      const { reader, bytes } = await inFile(t, { isHole })
+      const [start, end] = [mib - 7, image.size - 5]
+      const served = await sendServer(t, { reader, start, end, sendfile: await kernel(t) })
+      const got = await deadline(get(served.url), 'the image')
+      assert(got.complete && got.body.equals(bytes.subarray(start, end)))
+    })
+  }
+
+  test('with holes, cut short: no zeros are made up for what is missing', async (t) => {
+    const { path, bytes, reader } = await inFile(t, { isHole: (megabyte) => megabyte > 2 })
+    await truncate(path, 9 * mib)
+    const served = await sendServer(t, {
+      reader,
+      sendfile: await kernel(t),
+      goOn: (outgoing, sent) => outgoing.end(bytes.subarray(sent.bytes)),
+    })
+    assert((await deadline(get(served.url), 'the image')).body.equals(bytes))
+    const { outcome, bytes: sent } = await served.outcome()
+    assert.deepEqual([outcome, sent], ['failed', 9 * mib])
+  })
+
   test('a small part that is in memory goes at once, and nothing is read', async (t) => {
-    const { reader, read, lent } = await inFile(t, undefined, true)
+    const { reader, read, lent } = await inFile(t, { isInMemory: true })
     const sendfile = await kernel(t)
     for (const [start, end] of [
       [0, 1],
@@ -153,7 +195,7 @@ describe('a file that the kernel sends', () => {
 
   test('small parts in memory, pipelined by a client that reads nothing for a while: in turn, each as it is', async (t) => {
     const size = 300_000
-    const { reader, lent } = await inFile(t, undefined, true)
+    const { reader, lent } = await inFile(t, { isInMemory: true })
     const served = await sendServer(t, { reader, start: 7, end: 7 + size, sendfile: await kernel(t) })
     const client = bareClient(t, served.port, 60)
     await eventually(() => served.sent.length === 60, 'all are being answered')
@@ -280,6 +322,7 @@ describe('when the kernel cannot go on', () => {
       fd: directory.fd,
       end: position + max,
       isInMemory: false,
+      isSparse: false,
       release() {},
     })
     const served = await sendServer(t, { reader: { ...reader, span }, sendfile: await kernel(t) })
@@ -314,7 +357,7 @@ test('a process that exits in the middle of sending does so at once', async (t) 
     const server = createServer((_, outgoing) => {
       outgoing.writeHead(200, { 'Content-Length': 1e9 })
       outgoing.write('x', () => {
-        sendfile.send(outgoing.socket, file.fd, 0, 20e6)
+        sendfile.send(outgoing.socket, { fd: file.fd, position: 0, end: 20e6, isSparse: false })
         setTimeout(() => process.exit(7), 50)
       })
     }).listen(0, '127.0.0.1', () => {

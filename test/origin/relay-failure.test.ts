@@ -144,7 +144,7 @@ test('a client that pipelines and leaves: what waits behind the first answer is 
 
 test('whoever must know of an answer is told before the client, or that there was none', async (t) => {
   const told: number[] = []
-  const { port, up } = await startProxy(t, { more: { onAnswer: (status) => told.push(status) } })
+  const { port, up } = await startProxy(t, { more: { onAnswer: (status) => void told.push(status) } })
   up.addImage({ id: 'one', bytes })
   assert.equal((await request(t, port, ['DELETE /v2/images/one HTTP/1.1', 'Host: h'])).status, 204)
   assert.deepEqual(told, [204])

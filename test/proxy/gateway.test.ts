@@ -112,7 +112,35 @@ for (const driver of drivers) {
     await t.test('/healthcheck answers by itself', async () => {
       const before = upstream.requests.length
       assert.equal((await get(`${proxy.url}/healthcheck`)).body.toString(), 'OK')
+      const old = await raw(proxy.url, 'GET /healthcheck HTTP/1.0\r\n\r\n')
+      assert.match(old, /^HTTP\/1\.1 200 .*\r\n\r\nOK$/s, 'balancers ask so')
+      const head = await get(`${proxy.url}/healthcheck`, { method: 'HEAD' })
+      assert.deepEqual([head.status, head.headers['content-length'], head.body.length], [200, '2', 0])
       assert.equal(upstream.requests.length, before)
+    })
+
+    await t.test('a request whose Host names no host is refused, a download too, and asks nobody', async () => {
+      const before = upstream.requests.length
+      const { pathname } = new URL(proxy.image(id))
+      for (const target of [pathname, '/v2/images']) {
+        for (const host of ['a/b', 'user@a', 'a?b', 'a b', '', '[::1', 'a:b:c', 'a\\b']) {
+          const answer = await raw(proxy.url, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+          assert.match(answer, /^HTTP\/1\.1 400 /, `${target} of ${host}`)
+        }
+        assert.match(await raw(proxy.url, `GET ${target} HTTP/1.0\r\n\r\n`), /^HTTP\/1\.1 400 /, 'without one')
+      }
+      const backslash = `GET /v2/images/a\\b/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+      assert.match(await raw(proxy.url, backslash), /^HTTP\/1\.1 400 /)
+      assert.equal(upstream.requests.length, before)
+      for (const host of ['Glance', 'glance.example:80', '192.0.2.1:9292', '[::1]', '[2001:DB8::1]:9292']) {
+        const answer = await raw(proxy.url, `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+        assert.match(answer, /^HTTP\/1\.1 200 /, host)
+      }
+    })
+
+    await t.test('/metrics says how long the event loop was held up', async () => {
+      const p99 = await proxy.metric('nodejs_eventloop_lag_p99_seconds')
+      assert(p99 > 0 && p99 < 10, `${p99} s`)
     })
 
     await t.test('ids are checked before they touch the disk', async () => {

@@ -1,4 +1,4 @@
-import { request } from 'node:http'
+import { type Agent, request } from 'node:http'
 
 /** An answer as its client saw it. */
 export type Got = Readonly<{
@@ -15,6 +15,8 @@ export type Ask = Readonly<{
   method?: string
   headers?: Readonly<Record<string, string | string[]>>
   body?: Buffer
+  /** Whose connections are used; without one the request has a connection of its own. */
+  agent?: Agent
   /** Leave (destroy the connection) once so many body bytes have come. */
   leaveAfter?: number
   /** Called with every piece of the body. */
@@ -28,7 +30,7 @@ export type Ask = Readonly<{
 export function get(url: string, ask: Ask = {}): Promise<Got> {
   const { promise, resolve, reject } = Promise.withResolvers<Got>()
   const { method = 'GET', headers = {}, body, leaveAfter } = ask
-  const sent = request(url, { method, headers, agent: false }, (answer) => {
+  const sent = request(url, { method, headers, agent: ask.agent ?? false }, (answer) => {
     const pieces: Buffer[] = []
     let total = 0
     let broke: string | undefined
@@ -71,7 +73,7 @@ export type Opened = Readonly<{
 export function open(url: string, ask: Ask = {}): Promise<Opened> {
   const { promise, resolve, reject } = Promise.withResolvers<Opened>()
   const { method = 'GET', headers = {}, body } = ask
-  const sent = request(url, { method, headers, agent: false }, (answer) => {
+  const sent = request(url, { method, headers, agent: ask.agent ?? false }, (answer) => {
     const pieces: Buffer[] = []
     let total = 0
     let broke: string | undefined

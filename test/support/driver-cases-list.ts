@@ -108,6 +108,30 @@ export function listCases(it: Case): void {
     await evictImage(scene, 'a')
     assert.deepEqual(await scene.driver.totals(), { count: 1, size: 5 })
   })
+
+  it('what one driver does is in the next sum and list of another, at once', async (scene, { open }) => {
+    await using other = await open(scene.dir)
+    const theirs = { driver: other, dir: scene.dir }
+    const used = new Map<string, number>()
+    const order = () => [...used].sort(([, a], [, b]) => a - b).map(([id]) => id)
+    for (let n = 0; n < 40; n++) {
+      const [one, another] = n % 2 === 0 ? [scene, theirs] : [theirs, scene]
+      await commitImage(one, `image-${n}`, { size: 10, accessedAt: longAgo + n })
+      used.set(`image-${n}`, longAgo + n)
+      if (n % 3 === 2) {
+        const [gone = '', touched = ''] = order()
+        await evictImage(another, gone)
+        used.delete(gone)
+        await another.driver.touch(touched, longAgo + 1000 + n)
+        used.set(touched, longAgo + 1000 + n)
+      }
+      for (const { driver } of [scene, theirs]) {
+        assert.deepEqual(await driver.totals(), { count: used.size, size: used.size * 10 })
+        assert.deepEqual(new Set((await driver.sizes()).keys()), new Set(used.keys()))
+        assert.deepEqual(await listed(driver), order())
+      }
+    }
+  })
 }
 
 function byIdCases(it: Case): void {

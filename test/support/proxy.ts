@@ -62,6 +62,8 @@ export async function startProxy(t: TestContext, options: ProxyOptions): Promise
   })
   assert(loaded.kind === 'config', loaded.kind === 'error' ? loaded.message : 'no configuration')
   const server = await startServer(loaded)
+  const { operatorUrl } = server
+  assert(operatorUrl !== undefined, 'a server of one process has an operator’s listener')
   let closing: Promise<void> | undefined
   const close = () => {
     closing ??= server.close()
@@ -73,13 +75,13 @@ export async function startProxy(t: TestContext, options: ProxyOptions): Promise
     return found.filter((name) => place !== undefined || /^[0-9a-f-]{36}$/.test(name)).sort()
   }
   const metric: RunningProxy['metric'] = async (line) => {
-    const text = (await get(`${server.operatorUrl}/metrics`)).body.toString()
+    const text = (await get(`${operatorUrl}/metrics`)).body.toString()
     const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `))
     return found === undefined ? 0 : Number(found.slice(line.length + 1))
   }
   return {
     url: server.url,
-    operatorUrl: server.operatorUrl,
+    operatorUrl,
     dir,
     image: (id) => `${server.url}/v2/images/${id}/file`,
     metric,

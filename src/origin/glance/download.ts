@@ -69,12 +69,12 @@ function asDownload(
     headers: endToEnd(answer.headers),
     offset,
     identity,
-    async deliver(take) {
+    async deliver(take, room) {
       let received = 0
       await answer.deliver((chunk) => {
         received += chunk.length
         take(chunk)
-      })
+      }, room)
       // Chunks end cleanly wherever the server ends them; only Content-Range says how many bytes they should be.
       if (length !== undefined && received !== length) {
         throw new OriginError('broken', `${where}: the body ended after ${received} of ${length} bytes`)

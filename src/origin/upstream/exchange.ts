@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type HeaderList, OriginError } from '../origin.ts'
+import { type BulkConnection, connectionBeingRead } from './bulk-connection.ts'
 import { failureOf, type IllegalRequest } from './exchange-failure.ts'
 
 /** One request as it goes out. `headers` are end-to-end fields; framing, Connection and Host are added. */
@@ -30,14 +31,23 @@ export interface Answer {
   /**
    * Gives the body to `take`, chunk by chunk; a chunk may be kept, but not that of a bulk question. Resolves at the
    * body's end by its own framing, rejects with an OriginError, or with what `take` threw. Call it once.
+   *
+   * `room` offers memory for the bytes that come next: those that a bulk question's connection has read there are given
+   * to `take` in that place. It may be written to until the promise has settled, or `room` has been called again.
    */
-  deliver(take: (chunk: Buffer) => void): Promise<void>
+  deliver(take: (chunk: Buffer) => void, room?: () => Buffer | undefined): Promise<void>
   /** After it `take` is not called any more until `resume`. A pause has no time limit. */
   pause(): void
   resume(): void
   /** Ends the exchange with its connection; harmless when it is over. */
   abort(): void
 }
+
+/**
+ * A shorter body is left to the parser, so that its connection can be used again; for a longer one a new connection is
+ * next to nothing (bytes).
+ */
+const straightLeast = 4 << 20
 
 /** The server that is asked, as messages name it and its certificate must. */
 export type Server = Readonly<{ where: string; servername: string; cafileOption: string }>
@@ -80,6 +90,10 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   readonly #held: Buffer[] = []
   #controller: Dispatcher.DispatchController | undefined
   #take: ((chunk: Buffer) => void) | undefined
+  #room: (() => Buffer | undefined) | undefined
+  /** What the head came on, when its body can be taken straight from there. */
+  #connection: BulkConnection | undefined
+  #isStraight = false
   #delivered: PromiseWithResolvers<void> | undefined
   #paused = false
   #waking = false
@@ -97,10 +111,11 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     if (signal?.aborted) this.abort()
   }
 
-  deliver(take: (chunk: Buffer) => void): Promise<void> {
+  deliver(take: (chunk: Buffer) => void, room?: () => Buffer | undefined): Promise<void> {
     const delivered = Promise.withResolvers<void>()
     this.#delivered = delivered
     this.#take = take
+    this.#room = room
     if (this.#over) delivered.reject(this.#failure)
     else this.#wake()
     return delivered.promise
@@ -108,7 +123,8 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
 
   pause(): void {
     this.#paused = true
-    this.#controller?.pause()
+    if (this.#isStraight) this.#connection?.pause()
+    else this.#controller?.pause()
   }
 
   resume(): void {
@@ -138,6 +154,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     this.reason = reason
     this.headers = headers
     controller.pause()
+    this.#connection = connectionBeingRead()
     this.#head.resolve(this)
   }
 
@@ -145,6 +162,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     // A parser that is resumed while nothing is there reports an empty chunk; two downloads that resume each other
     // from their chunks would go round on these forever.
     if (chunk.length === 0) return
+    this.#connection = undefined
     // A pause takes effect with the next chunk only, and a connection that is closing gives all that it still holds.
     if (this.#paused || this.#take === undefined || this.#held.length > 0) this.#held.push(Buffer.from(chunk))
     else this.#give(chunk)
@@ -176,11 +194,24 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
       this.#give(chunk)
     }
     if (this.#paused || this.#over) return
-    if (!this.#ended) this.#controller?.resume()
-    else {
-      this.#finish()
-      this.#delivered?.resolve()
-    }
+    if (this.#ended) this.#complete()
+    else if (this.#isStraight) this.#connection?.resume()
+    else if (!this.#goStraight()) this.#controller?.resume()
+  }
+
+  /** From now on the parser sees nothing of the body. False: it has to. */
+  #goStraight(): boolean {
+    const [connection, room] = [this.#connection, this.#room]
+    const length = lengthOf(this.headers)
+    if (connection === undefined || room === undefined || length === undefined || length < straightLeast) return false
+    this.#isStraight = true
+    connection.divert({ length, room, take: (chunk) => this.#give(chunk), end: () => this.#complete() })
+    return true
+  }
+
+  #complete(): void {
+    this.#finish()
+    this.#delivered?.resolve()
   }
 
   #give(chunk: Buffer): void {
@@ -199,6 +230,8 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
     this.#head.reject(failure)
     this.#delivered?.reject(failure)
     this.#controller?.abort(this.#error())
+    // Before anybody is told: what was had from `room` must not be written any more.
+    if (this.#isStraight) this.#connection?.socket.destroy()
   }
 
   #finish(): void {
@@ -209,6 +242,13 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   #error(): Error {
     return this.#failure instanceof Error ? this.#failure : new Error(String(this.#failure))
   }
+}
+
+/** What the head declares, when the body is framed by that and nothing else. The parser has made sure that it is one number. */
+function lengthOf(headers: HeaderList): number | undefined {
+  const named = (name: string) => headers.filter(([field]) => field.toLowerCase() === name)
+  const [length] = named('content-length')
+  return length === undefined || named('transfer-encoding').length > 0 ? undefined : Number(length[1])
 }
 
 function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): HeaderList {

@@ -39,7 +39,7 @@ export async function relay(
     }
     const answer = await upstream.send(question, left.signal)
     answered = true
-    options.onAnswer?.(answer.status)
+    await options.onAnswer?.(answer.status)
     try {
       await passAnswer(answer, incoming, outgoing, { added, given, lingerMs })
     } catch (error) {
@@ -48,7 +48,7 @@ export async function relay(
     }
     return { status: answer.status, bytes: given.bytes, complete: true }
   } catch (error) {
-    if (!answered) options.onAnswer?.(0)
+    if (!answered) await options.onAnswer?.(0)
     upload?.destroy()
     return await failed(error, incoming, outgoing, { added, given, lingerMs, left: left.signal.aborted })
   } finally {

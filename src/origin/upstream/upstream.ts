@@ -60,7 +60,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     })
   const pool = poolBy(connectorFor(options, url))
   const isPlain = url.protocol === 'http:'
-  const bulk = isPlain ? poolBy(bulkConnector(options.connectTimeoutMs)) : pool
+  const bulk = isPlain ? poolBy(bulkConnector(options)) : pool
   const where = `${options.what} ${url.origin}`
   const server = { where, servername: url.hostname, cafileOption: nameOfCafile(options) }
   const attempt = (question: Question, signal?: AbortSignal) =>

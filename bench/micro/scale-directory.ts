@@ -4,6 +4,12 @@ import { openDriver } from '../../drivers/index.ts'
 
 /** Bytes of each image. */
 export const imageSize = 16
+
+/** The bytes of an image, where it does not matter which. */
+export const fillBytes = Buffer.alloc(imageSize, '0')
+
+/** The image of this number, from 0. */
+export const idOf = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 const together = 500
 
 /** Fills a cache directory with so many tiny images that are committed and proven, as far as the driver can tell. */
@@ -12,7 +18,7 @@ export async function fillDirectory(dir: string, driverName: string, entries: nu
   await using driver = await openDriver(driverName, { dir, sqliteDb: 'cache.db' })
   const modifiedAt = Date.UTC(2026, 0, 1)
   async function add(n: number): Promise<void> {
-    const id = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+    const id = idOf(n)
     const path = join(dir, id)
     await writeFile(path, String(n).padStart(imageSize, '0'))
     await utimes(path, modifiedAt / 1000, modifiedAt / 1000)
