@@ -175,6 +175,12 @@ class Sending {
     return true
   }
 
+  get #hasSpan(): boolean {
+    const span = this.#mayUseKernel ? this.#reader.span(this.#position, leastSpan) : undefined
+    span?.release()
+    return span !== undefined && span.end - this.#position >= leastSpan
+  }
+
   #onSentByKernel({ position, fault }: SentByKernel): void {
     if (this.#isOver) return
     this.#byKernel = undefined
@@ -239,8 +245,9 @@ class Sending {
       return
     }
     if (this.#isFast) {
-      // Before the write: the reading thread works while this one copies into the socket.
-      this.#read()
+      // Before the write, so that it is there after it; but of an image that is arriving, what has got into the file
+      // meanwhile is the kernel's to send. Eight such readers cost half as much processor time (8 GiB: 4.0 s, not 7.7).
+      if (!this.#hasSpan) this.#read()
       this.#blocked = this.#blocked?.refresh() ?? setTimeout(this.#onBlocked, blockedAfterMs)
     }
     this.#writeStarted = performance.now()

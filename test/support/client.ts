@@ -65,6 +65,7 @@ export type Opened = Readonly<{
   /** Body bytes so far. */
   received: () => number
   leave: () => void
+  /** Takes no more; of an answer that has no byte yet, after its first. */
   pause: () => void
   resume: () => void
 }>
@@ -96,7 +97,7 @@ export function open(url: string, ask: Ask = {}): Promise<Opened> {
       rest: ended.promise,
       received: () => total,
       leave: () => sent.destroy(),
-      pause: () => answer.pause(),
+      pause: () => (total > 0 ? answer.pause() : answer.once('data', () => answer.pause())),
       resume: () => answer.resume(),
     })
   })
