@@ -11,6 +11,14 @@ export const sendfile: (output: number, input: number, offset: Uint32Array, coun
   'int64_t sendfile(int out_fd, int in_fd, void *offset, size_t count)',
 )
 
+const send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
+  'int64_t send(int sockfd, const void *buf, size_t len, int flags)',
+)
+const moreToCome = 0x8000 | 0x4000 | 0x40 // MSG_MORE | MSG_NOSIGNAL | MSG_DONTWAIT
+
+/** Gives bytes to a socket that others follow: they are sent together. */
+export const sendAhead = (socket: number, bytes: Uint8Array): number => send(socket, bytes, bytes.length, moreToCome)
+
 const lseek: (fd: number, offset: number, whence: number) => number = libc.func(
   'int64_t lseek(int fd, int64_t offset, int whence)',
 )

@@ -46,10 +46,11 @@ export interface Sendfile extends AsyncDisposable {
    */
   send(socket: Socket, stretch: Stretch): KernelSending | undefined
   /**
-   * The same at once, on the calling thread, as far as the socket has room: gives how many bytes went. For what is known to
-   * be in the page cache: anything else would make every client wait for the disk.
+   * Sends a head and bytes [position, end) of a file at once, on the calling thread, as far as the socket has room: gives how
+   * many bytes went, the head's first. For what is known to be in the page cache: anything else would make every client
+   * wait for the disk.
    */
-  sendNow(socket: Socket, fd: number, position: number, end: number): number
+  sendNow(socket: Socket, head: Uint8Array, fd: number, position: number, end: number): number
 }
 
 /** Clients of one thread; those beyond are served the slower way. */
@@ -80,12 +81,15 @@ class SendingThreads implements Sendfile {
     return this.#idlest()?.send(number, stretch)
   }
 
-  sendNow(socket: Socket, fd: number, position: number, end: number): number {
+  sendNow(socket: Socket, head: Uint8Array, fd: number, position: number, end: number): number {
     const number = descriptorOf(socket)
     if (number === undefined) return 0
+    const { sendAhead, sendfile } = this.#libc
+    const ahead = Math.max(0, sendAhead(number, head))
+    if (ahead < head.length) return ahead
     this.#offset[0] = position % 2 ** 32
     this.#offset[1] = Math.floor(position / 2 ** 32)
-    return Math.max(0, this.#libc.sendfile(number, fd, this.#offset, end - position))
+    return ahead + Math.max(0, sendfile(number, fd, this.#offset, end - position))
   }
 
   /** Another thread is started while all that there are have work. */
