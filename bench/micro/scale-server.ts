@@ -44,7 +44,7 @@ export async function timeServer(dir: string, driver: string, entries: number, r
     const server = await startServer({
       name: 'Afterimage',
       program: process.execPath,
-      args: ['--max-semi-space-size=8', 'dist/src/api.js', ...options, ...listeners, '--bind-host=127.0.0.1'],
+      args: ['--max-semi-space-size=4', 'dist/src/api.js', ...options, ...listeners, '--bind-host=127.0.0.1'],
       cwd: checkout,
       log: `${dir}.log`,
       readyUrl: `${url}/healthcheck`,

@@ -47,7 +47,7 @@ function afterimageWith({
       const server = await startServer({
         name,
         program: process.execPath,
-        args: ['--max-semi-space-size=8', 'dist/src/api.js', '--config-file', config],
+        args: ['--max-semi-space-size=4', 'dist/src/api.js', '--config-file', config],
         cwd: checkout,
         log: join(home, 'log'),
         readyUrl: `http://127.0.0.1:${port}/healthcheck`,

@@ -49,7 +49,7 @@ async function startAndList({ drain }: Site, dir: string, driver: string, entrie
     name: 'Afterimage',
     program: process.execPath,
     args: [
-      '--max-semi-space-size=8',
+      '--max-semi-space-size=4',
       'dist/src/api.js',
       `--image-cache-dir=${dir}`,
       `--image-cache-driver=${driver}`,

@@ -2,7 +2,7 @@
 export const chunkBytes = 1 << 20
 
 /** Buffers that stay when no fill is under way. */
-const keptIdle = 8
+const keptIdle = 2
 
 /**
  * Large buffers for what is arriving, shared by all fills and bounded. Fills have the first claim: readers may keep

@@ -8,7 +8,7 @@ export function reportDownload(log: Log, metrics: Metrics, report: DownloadRepor
   const { result, bytes, bytesFromUpstream, outcome } = report
   metrics.downloads.inc({ result })
   metrics.sent.inc({ source: result === 'hit' ? 'cache' : 'fill' }, bytes)
-  metrics.sent.inc({ source: 'upstream' }, bytesFromUpstream)
+  if (bytesFromUpstream > 0) metrics.sent.inc({ source: 'upstream' }, bytesFromUpstream)
   log[outcome === 'failed' ? 'error' : 'info'](report, 'download')
 }
 

@@ -45,7 +45,7 @@ const proofOfSpeed = 8 << 20
 /** Worth the kernel's while (bytes): less is read and written as soon. */
 const leastSpan = 128 << 10
 /** Given to the kernel at a time (bytes). Who sends asks again after it, so an image that proves wrong is noticed. */
-const largestSpan = 16 << 20
+const largestSpan = 64 << 20
 /** The end of a response is asked for by itself, and goes out with Node's own (bytes). */
 const tailBytes = 16 << 10
 
