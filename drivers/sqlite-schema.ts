@@ -32,13 +32,13 @@ const ours = `
  */
 const totals = `
   DROP INDEX IF EXISTS afterimage_sizes;
-  CREATE TABLE afterimage_totals (count INTEGER NOT NULL, size INTEGER NOT NULL);
-  INSERT INTO afterimage_totals VALUES (0, 0);
-  CREATE TRIGGER afterimage_added AFTER INSERT ON cached_images
+  CREATE TABLE IF NOT EXISTS afterimage_totals (count INTEGER NOT NULL, size INTEGER NOT NULL);
+  INSERT INTO afterimage_totals SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM afterimage_totals);
+  CREATE TRIGGER IF NOT EXISTS afterimage_added AFTER INSERT ON cached_images
     BEGIN UPDATE afterimage_totals SET count = count + 1, size = size + IFNULL(NEW.size, 0); END;
-  CREATE TRIGGER afterimage_resized AFTER UPDATE OF size ON cached_images
+  CREATE TRIGGER IF NOT EXISTS afterimage_resized AFTER UPDATE OF size ON cached_images
     BEGIN UPDATE afterimage_totals SET size = size + IFNULL(NEW.size, 0) - IFNULL(OLD.size, 0); END;
-  CREATE TRIGGER afterimage_removed AFTER DELETE ON cached_images
+  CREATE TRIGGER IF NOT EXISTS afterimage_removed AFTER DELETE ON cached_images
     BEGIN UPDATE afterimage_totals SET count = count - 1, size = size - IFNULL(OLD.size, 0); END;
   PRAGMA user_version = ${version}`
 

@@ -79,8 +79,15 @@ export class XattrIndex {
 
   async #bringUpToDate(): Promise<void> {
     const changed = await this.#watch?.take()
-    if (changed === undefined) await this.#readWhole()
-    else await this.#look(changed)
+    if (changed === undefined) return this.#readWhole()
+    try {
+      await this.#look(changed)
+    } catch (error) {
+      // The names are not told again: who asks next reads everything.
+      this.#watch?.close()
+      this.#watch = undefined
+      throw error
+    }
   }
 
   async #readWhole(): Promise<void> {

@@ -70,11 +70,14 @@ export async function openCache(
     }),
   )
   const queue = openQueue(layout)
-  metrics = createMetrics({
-    totals: () => driver.totals(),
-    fills: () => cache.fills().length,
-    queued: () => queue.count(),
-  })
+  metrics = createMetrics(
+    {
+      totals: () => driver.totals(),
+      fills: () => cache.fills().length,
+      queued: () => queue.count(),
+    },
+    place.count > 1 ? place.number : undefined,
+  )
   const whole = opened.move()
   return {
     origin,

@@ -6,11 +6,16 @@ export type Result = 'hit' | 'miss' | 'joined' | 'pass'
 /** Whose word an authorization was. */
 export type AuthorizationAnswer = 'granted' | '401' | '403' | '404' | 'other' | 'unavailable'
 
-/** Prometheus metrics of one process. Names are part of the interface: dashboards and alerts rely on them. */
+/**
+ * Prometheus metrics of one process. Names are part of the interface: dashboards and alerts rely on them. `worker` is its
+ * number where there are several: then it is a label, since a sum of counters would fall when one of them begins anew.
+ */
 export function createMetrics(
   read: Readonly<{ totals(): Promise<{ count: number; size: number }>; fills(): number; queued(): Promise<number> }>,
+  worker?: number,
 ) {
   const registry = new Registry()
+  if (worker !== undefined) registry.setDefaultLabels({ worker: String(worker) })
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
@@ -60,13 +65,9 @@ export function createMetrics(
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** Sums, but the worst delay of any event loop, and the start of the first process. */
+/** Each series has the label `worker`, so none of them is added to another's. */
 async function withOthers(registry: Registry, collected: readonly unknown[]): Promise<Pick<Registry, 'metrics'>> {
-  const own = (await registry.getMetricsAsJSON()).map((metric) => {
-    const isLag = metric.name.startsWith('nodejs_eventloop_lag_') && !metric.name.endsWith('_min_seconds')
-    if (isLag) return { ...metric, aggregator: 'max' }
-    return metric.name === 'process_start_time_seconds' ? { ...metric, aggregator: 'min' } : metric
-  })
-  // The first list says how each metric is put together.
+  // The first list says how each metric is put together; prom-client would leave some out.
+  const own = (await registry.getMetricsAsJSON()).map((metric) => ({ ...metric, aggregator: 'sum' as const }))
   return AggregatorRegistry.aggregate([own, ...collected.filter(Array.isArray)])
 }

@@ -21,19 +21,22 @@ export function downloadPath(target: string): DownloadPath | undefined {
 
 /** The image that a PATCH, PUT, POST or DELETE of this target changes. `whole`: the image itself, not something of it. */
 export function changedImage(target: string): { id: string; whole: boolean } | undefined {
-  const { path } = splitTarget(target)
-  // Generous on purpose: what the upstream may take for a change of an image must not escape us by its spelling.
-  const segments = path.split('/').filter(Boolean).map(decoded)
+  // Generous on purpose: what the upstream may take for a change of an image must not escape us by its spelling, be it the
+  // absolute form (RFC 9112 3.2.2) or a slash that is encoded.
+  const { path } = splitTarget(target.replace(/^https?:\/\/[^/?#]*/i, ''))
+  const segments = decoded(path).split('/').filter(Boolean)
   if (/^v2(\.\d+)?$/.test(segments[0] ?? '')) segments.shift()
   const [images, id, ...rest] = segments
   if (images !== 'images' || id === undefined) return undefined
   return { id: id.toLowerCase(), whole: rest.length === 0 }
 }
 
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
-}
+/** As much of it as can be: one bad escape does not hide the others. */
+const decoded = (path: string): string =>
+  path.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => {
+    try {
+      return decodeURIComponent(escaped)
+    } catch {
+      return escaped
+    }
+  })

@@ -40,14 +40,18 @@ async function askLeader(
   { incoming, outgoing }: Pick<ManagementRequest, 'incoming' | 'outgoing'>,
   signal: AbortSignal,
 ): Promise<IncomingMessage | undefined> {
-  const { method = '', url = '', headers, rawHeaders } = incoming
+  const { method = '', url = '', rawHeaders } = incoming
   // Our 100 goes to the client when its body is read, which is here.
-  const fields = endToEnd(fieldPairs(rawHeaders)).filter(([name]) => name.toLowerCase() !== 'expect')
-  const framing = headers['transfer-encoding'] === undefined ? [] : [['Transfer-Encoding', 'chunked']]
+  // What frames a body is ours, whatever the client names in its Connection field: it must not reach the leader unframed.
+  const dropped = new Set(['expect', 'content-length'])
+  const fields = endToEnd(fieldPairs(rawHeaders)).filter(([name]) => !dropped.has(name.toLowerCase()))
   const body = hasBody(incoming) ? new Upload(incoming, outgoing) : undefined
   // The leader may answer before it has read the body. It would then close the connection, and what is still being sent
   // would break it before the answer has come.
-  const staying = body === undefined ? [] : [['Connection', 'keep-alive']]
-  const ask = { method, path: url, headers: [...fields, ...framing, ...staying].flat(), body }
+  const staying = [
+    ['Transfer-Encoding', 'chunked'],
+    ['Connection', 'keep-alive'],
+  ]
+  const ask = { method, path: url, headers: [...fields, ...(body === undefined ? [] : staying)].flat(), body }
   return askControlSocket(cacheDir, ask, signal).catch(() => undefined)
 }

@@ -30,6 +30,8 @@ export class Primary {
   readonly #ended = Promise.withResolvers<number>()
   readonly #replacing = new Set<NodeJS.Timeout>()
   #facts: Readonly<Record<string, unknown>> = {}
+  /** The first leader has served: what keeps a worker from serving now is no matter of all of them. */
+  #hasLed = false
   #isReady = false
   #isEnding = false
   #code = 0
@@ -115,9 +117,10 @@ export class Primary {
   #onReady(slot: Slot, facts: Readonly<Record<string, unknown>>): void {
     if (this.#isEnding) return
     if (this.#isReady) this.#log.info({ worker: slot.number, ...facts }, 'worker is ready')
-    if (slot.number === leader && !this.#isReady) {
+    if (slot.number === leader && !this.#hasLed) {
+      this.#hasLed = true
       this.#facts = facts
-      for (const other of this.#slots) if (other.worker === undefined) this.#fork(other)
+      for (const other of this.#slots) if (other !== slot) this.#fork(other)
     }
     if (this.#isReady || !this.#slots.every(({ servesSince }) => servesSince !== undefined)) return
     this.#isReady = true
@@ -134,7 +137,7 @@ export class Primary {
     }
     const { servesSince, failure } = slot
     slot.servesSince = undefined
-    if (slot.number === leader && servesSince === undefined && !this.#isReady) {
+    if (slot.number === leader && !this.#hasLed) {
       // What it says of an address in use, or of the cache directory, holds for every one of them.
       this.#ended.reject(new Error(failure ?? `the first worker ended before it was ready (${by})`))
       return

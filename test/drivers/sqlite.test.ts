@@ -114,6 +114,22 @@ test('tables of the first version, which had no totals, are taken over', async (
   }
 })
 
+test('a database that was dumped and read in again, which keeps the tables and not their version', async (t) => {
+  const dir = await tempDir(t)
+  const path = join(dir, 'cache.db')
+  const first = await openIn(dir)
+  await commitImage({ driver: first, dir }, 'image')
+  const before = await first.totals()
+  await first[Symbol.asyncDispose]()
+  const db = new Database(path)
+  db.pragma('user_version = 0')
+  db.close()
+  await using second = await openIn(dir)
+  assert.deepEqual(await second.totals(), before)
+  await commitImage({ driver: second, dir }, 'another')
+  assert.equal((await second.totals()).count, before.count + 1)
+})
+
 test('without permission to write it is refused', async (t) => {
   const dir = await mountedDir(t, 'tmpfs')
   if (dir === undefined) return

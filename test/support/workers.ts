@@ -100,8 +100,10 @@ export async function startWorkers(
   const operatorUrl = () => String(lines().findLast(({ operator }) => operator !== undefined)?.operator)
   const metric: RunningWorkers['metric'] = async (line) => {
     const text = (await get(`${operatorUrl()}/metrics`)).body.toString()
-    const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `))
-    return found === undefined ? 0 : Number(found.slice(line.length + 1))
+    // The sum of all workers' series.
+    const series = text.split('\n').map((each) => each.replace(/,?worker="\d+"/, '').replace('{}', ''))
+    const found = series.filter((candidate) => candidate.startsWith(`${line} `))
+    return found.reduce((sum, each) => sum + Number(each.slice(line.length + 1)), 0)
   }
   const names: RunningWorkers['names'] = async (place = undefined) => {
     const found = await readdir(place === undefined ? dir : join(dir, place))
