@@ -44,7 +44,9 @@ export function openDigests(size: number, { isAwaited = true }: DigestOptions = 
     const job = jobs.get(number)
     if (job === undefined || job.settled) return
     job.settled = true
-    workers.set(job.worker, (workers.get(job.worker) ?? 1) - 1)
+    // One that has died is not among them any more, and must not come back.
+    const load = workers.get(job.worker)
+    if (load !== undefined) workers.set(job.worker, load - 1)
     finish(job)
     if (job.dropped === undefined) jobs.delete(number)
   }

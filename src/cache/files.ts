@@ -67,6 +67,8 @@ export interface Files {
   openIncomplete(id: string): Promise<FileHandle | undefined>
   /** Whether `<id>` is this very file. */
   isCommitted(id: string, inode: number): Promise<boolean>
+  /** Whether this very file was set aside because its bytes are wrong. */
+  isInvalid(id: string, inode: number): Promise<boolean>
 }
 
 /** Before an image's file is wanted alone, `giveWay` has those of this process close it who keep it only for the next. */
@@ -246,6 +248,10 @@ export function openFiles(layout: Layout, giveWay: (id: string) => Promise<void>
 
     async isCommitted(id, inode) {
       return (await statOf(layout.committed(id)))?.ino === inode
+    },
+
+    async isInvalid(id, inode) {
+      return (await statOf(layout.invalid(id)))?.ino === inode
     },
   }
 }

@@ -232,7 +232,7 @@ export class Fill implements Following {
         await this.#behind.end()
         const isLeft = this.#resumable() && (outcome === 'stopped' || outcome === 'upstream-failed')
         // What proved wrong must not be resumed: where it cannot be set aside it goes.
-        if (outcome === 'wrong') await files.invalidate(owned).catch(() => files.discard(owned))
+        if (outcome === 'wrong') await files.invalidate(owned).catch(() => this.#discardWrong())
         else if (!isLeft) await files.discard(owned)
         if (!isLeft) await removeFillRecord(layout, this.id)
         // It was a committed image until it was taken back to be proven.
@@ -252,6 +252,13 @@ export class Fill implements Following {
 
   #failureFor(outcome: FillOutcome, cause: unknown): ReadFailed {
     return readFailureOf(outcome, { cause, isResumed: this.#start.startAt > 0 })
+  }
+
+  /** Emptied, so that other processes which follow it see what became of it. */
+  async #discardWrong(): Promise<void> {
+    const { owned } = this.#start
+    await owned.handle.truncate(0)
+    await this.#tools.files.discard(owned)
   }
 
   /** Without a declared digest nothing could tell whether what is left over belongs to the same image. */

@@ -46,8 +46,8 @@ export class ForeignFill implements Following {
     this.#tools = tools
     this.#facts = facts
     this.#file = file
-    const { inode } = facts
-    this.#progress = new ForeignProgress({ layout, files, id, fd: file.fd, inode, watermark, idleMs })
+    const { inode, startAt } = facts
+    this.#progress = new ForeignProgress({ layout, files, id, fd: file.fd, inode, watermark, startAt, idleMs })
     this.done = this.#progress.done.then(() => {
       this.#isWatched = false
       this.#letGo()
@@ -152,9 +152,10 @@ type ReaderTools = Pick<ForeignTools, 'fileReader' | 'holdBack' | 'idleMs'> &
 
 function foreignReader(tools: ReaderTools, end: number, onClose: () => void): ImageReader {
   const { file, facts, progress } = tools
-  // Bytes from an earlier life can only be proven by the fill itself: without it nobody may complete them.
-  const lost = facts.startAt > 0 ? 'wrong' : 'cache'
   let open = true
+
+  /** Bytes from an earlier life can only be proven by the fill itself: without it nobody may complete them. */
+  const lost = () => (progress.end === 'wrong' || progress.startAt > 0 ? 'wrong' : 'cache')
 
   /** What may be given out now (exclusive). Only a file that *is* `<id>` has been proven: then all of it. */
   function limit(): number {
@@ -167,9 +168,11 @@ function foreignReader(tools: ReaderTools, end: number, onClose: () => void): Im
       if (!open) throw new ReadFailed('closed', 'the reader is closed')
       if (position < limit()) return
       if (progress.end === 'stalled') {
-        throw new ReadFailed(lost, `no progress of the filling process for ${tools.idleMs} ms`)
+        throw new ReadFailed(lost(), `no progress of the filling process for ${tools.idleMs} ms`)
       }
-      if (progress.end !== undefined) throw new ReadFailed(lost, 'the process that filled the image is gone')
+      if (progress.end === 'wrong')
+        throw new ReadFailed('wrong', 'the image proved wrong in the process that filled it')
+      if (progress.end !== undefined) throw new ReadFailed(lost(), 'the process that filled the image is gone')
       await progress.changed()
     }
   }
@@ -180,7 +183,7 @@ function foreignReader(tools: ReaderTools, end: number, onClose: () => void): Im
     try {
       return await tools.fileReader.read(file.fd, position, Math.min(max, limit() - position))
     } catch (cause) {
-      throw new ReadFailed(lost, `cannot read the growing file at ${position}`, { cause })
+      throw new ReadFailed(lost(), `cannot read the growing file at ${position}`, { cause })
     } finally {
       file.drop()
     }

@@ -1,4 +1,4 @@
-import { watch } from 'node:fs'
+import { fstatSync, watch } from 'node:fs'
 import type { Files } from './files.ts'
 import { readFillRecord } from './fill-record.ts'
 import type { Layout } from './layout.ts'
@@ -7,8 +7,11 @@ import { tryLockShared, unlock } from './lock.ts'
 /** Between two looks without a sign: a killed process gives none (ms). */
 const lookMs = 250
 
-/** How the fill of another process ended for those who follow it; `left`: nobody follows it any more. */
-export type ForeignEnd = 'committed' | 'gone' | 'stalled' | 'left'
+/**
+ * How the fill of another process ended for those who follow it. `wrong`: what it has received proved not to be the image;
+ * `left`: nobody follows it any more.
+ */
+export type ForeignEnd = 'committed' | 'wrong' | 'gone' | 'stalled' | 'left'
 
 export type ForeignProgressOptions = Readonly<{
   layout: Layout
@@ -18,6 +21,7 @@ export type ForeignProgressOptions = Readonly<{
   fd: number
   inode: number
   watermark: number
+  startAt: number
   /** Without progress for so long it counts as stalled (ms). */
   idleMs: number
 }>
@@ -29,6 +33,8 @@ export type ForeignProgressOptions = Readonly<{
 export class ForeignProgress {
   /** Bytes that are in the file. */
   watermark: number
+  /** Bytes of it that are from an earlier life of any of its owners: only the fill itself proves them. */
+  startAt: number
   end: ForeignEnd | undefined
   /** Resolves when it has ended; never rejects. */
   readonly done: Promise<ForeignEnd>
@@ -42,6 +48,7 @@ export class ForeignProgress {
   constructor(options: ForeignProgressOptions) {
     this.#options = options
     this.watermark = options.watermark
+    this.startAt = options.startAt
     this.done = this.#watch()
   }
 
@@ -108,12 +115,17 @@ export class ForeignProgress {
       return 'committed'
     }
     const record = await readFillRecord(layout, id)
-    if (record?.facts.inode === inode) this.watermark = Math.max(this.watermark, record.progress.watermark)
+    if (record?.facts.inode === inode) {
+      this.watermark = Math.max(this.watermark, record.progress.watermark)
+      this.startAt = Math.max(this.startAt, record.facts.startAt)
+    }
     // The owner's lock ends with it. One that we can have, on a file that was not committed, means nobody goes on.
     if (!tryLockShared(fd)) return undefined
     if (await files.isCommitted(id, inode)) return 'committed'
     unlock(fd)
-    return 'gone'
+    // Set aside before its lock ended, or emptied where that could not be done.
+    const isEmptied = this.watermark > 0 && fstatSync(fd).size === 0
+    return isEmptied || (await files.isInvalid(id, inode)) ? 'wrong' : 'gone'
   }
 
   #tell(end: ForeignEnd): ForeignEnd {

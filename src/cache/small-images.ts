@@ -15,27 +15,39 @@ export interface SmallImages {
 export const imageKey = (id: string, { inode, verifiedAt, hashValue, md5 }: Facts): string =>
   `${id} ${inode} ${verifiedAt} ${hashValue ?? md5}`
 
-export function keepSmallImages(largest = 1 << 20, capacity = 32 << 20): SmallImages {
+/**
+ * After so long without a use they are read again (ms): until then their file is in the page cache as well, from where the
+ * main thread sends it and must not wait for the disk.
+ */
+const longestIdleMs = 10_000
+
+export function keepSmallImages(largest = 1 << 20, capacity = 32 << 20, idleMs = longestIdleMs): SmallImages {
   /** In order of use: a Map keeps insertion order. */
-  const kept = new Map<string, Uint8Array>()
+  const kept = new Map<string, Readonly<{ bytes: Uint8Array; usedAt: number }>>()
   let total = 0
   return {
     largest,
     get(key) {
-      const bytes = kept.get(key)
-      if (bytes === undefined) return undefined
+      const found = kept.get(key)
+      if (found === undefined) return undefined
+      const { bytes, usedAt } = found
+      const now = performance.now()
       kept.delete(key)
-      kept.set(key, bytes)
+      if (now - usedAt > idleMs) {
+        total -= bytes.length
+        return undefined
+      }
+      kept.set(key, { bytes, usedAt: now })
       return bytes
     },
     put(key, bytes) {
       if (bytes.length > largest || kept.has(key)) return
-      kept.set(key, bytes)
+      kept.set(key, { bytes, usedAt: performance.now() })
       total += bytes.length
-      for (const [oldest, { length }] of kept) {
+      for (const [oldest, { bytes: old }] of kept) {
         if (total <= capacity) break
         kept.delete(oldest)
-        total -= length
+        total -= old.length
       }
     },
   }

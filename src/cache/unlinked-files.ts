@@ -31,6 +31,8 @@ export class UnlinkedFiles {
   async bytes(): Promise<number> {
     let bytes = 0
     for (const file of [...this.#files]) {
+      // Closed meanwhile by another look.
+      if (!this.#files.has(file)) continue
       if (tryLockExclusive(file.handle.fd)) {
         this.#files.delete(file)
         await file.handle.close()

@@ -97,6 +97,8 @@ class Sending {
   #asked = 0
   #isReading = false
   #failure: ReadFailed | undefined
+  /** For room for the head, or for the end: an earlier answer may have left none. */
+  #isWaitingForClient = false
   #hasStalled = false
   #isOver = false
   #blocked: NodeJS.Timeout | undefined
@@ -131,11 +133,14 @@ class Sending {
     // Node's own timer sees a write that is partly done as progress.
     this.#outgoing.setTimeout(this.#idleTimeoutMs, this.#onTimeout)
     // The head by itself, if the kernel may send what follows: that must not be before it has gone.
-    if (this.#mayUseKernel) this.#outgoing.write('', 'latin1', this.#onHeadGone)
-    else this.#advance()
+    if (this.#mayUseKernel) {
+      this.#isWaitingForClient = true
+      this.#outgoing.write('', 'latin1', this.#onHeadGone)
+    } else this.#advance()
   }
 
   readonly #onHeadGone = (error?: Error | null): void => {
+    this.#isWaitingForClient = false
     if (!error && !this.#isOver) this.#advance()
   }
 
@@ -286,7 +291,7 @@ class Sending {
       return
     }
     // While nothing is being written we wait for bytes ourselves; the next write starts the timer again.
-    if (this.#writing === undefined && idleMs === undefined) return
+    if (this.#writing === undefined && idleMs === undefined && !this.#isWaitingForClient) return
     this.#hasStalled = true
     cutOff(this.#outgoing)
   }
@@ -294,6 +299,7 @@ class Sending {
   readonly #onClose = (): void => this.#settle(this.#hasStalled ? 'client-stalled' : 'client-left')
 
   #finish(): void {
+    this.#isWaitingForClient = true
     this.#outgoing.prependOnceListener('finish', this.#onFinish).end()
   }
 

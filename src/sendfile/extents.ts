@@ -34,6 +34,8 @@ export class Extents {
     const length = this.#edge - position
     if (!this.#isHole) return { fd: this.#fd, at: position, length }
     zeros ??= fileOfZeros()
+    // No descriptor to be had: the hole is read like data.
+    if (zeros === undefined) return { fd: this.#fd, at: position, length }
     return { fd: zeros, at: 0, length: Math.min(length, zeroBytes) }
   }
 
@@ -52,8 +54,9 @@ export class Extents {
   }
 }
 
-function fileOfZeros(): number {
+function fileOfZeros(): number | undefined {
   const fd = createMemoryFile('afterimage zeros')
+  if (fd < 0) return undefined
   writeSync(fd, new Uint8Array(zeroBytes))
   return fd
 }

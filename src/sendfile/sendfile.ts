@@ -66,7 +66,7 @@ export async function openSendfile(threads = Math.min(availableParallelism(), 4)
 class SendingThreads implements Sendfile {
   readonly #libc: Libc
   readonly #most: number
-  readonly #threads: SendingThread[] = []
+  #threads: SendingThread[] = []
   readonly #offset = new Uint32Array(2)
   #isClosed = false
 
@@ -94,8 +94,9 @@ class SendingThreads implements Sendfile {
 
   /** Another thread is started while all that there are have work. */
   #idlest(): SendingThread | undefined {
-    const alive = this.#threads.filter((thread) => !thread.hasDied)
-    const [first, ...others] = alive
+    // One that has died may be replaced.
+    this.#threads = this.#threads.filter((thread) => !thread.hasDied)
+    const [first, ...others] = this.#threads
     const idlest = others.reduce<SendingThread | undefined>(
       (a, b) => (a !== undefined && a.load <= b.load ? a : b),
       first,
@@ -129,28 +130,26 @@ class SendingThread {
   readonly #free = Array.from({ length: slotsPerThread }, (_, index) => slotsPerThread - 1 - index)
   readonly #wake = new BigUint64Array([1n])
   hasDied = false
+  /** It has run. Before, it has sent nothing. */
+  #hasRun = false
 
   constructor(libc: Libc) {
     this.#libc = libc
+    this.#event = libc.createEvent()
+    if (this.#event < 0) throw new Error('the system has no more descriptors for us')
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    this.#event = libc.createEvent()
-    const data: ThreadData = { port: port2, event: this.#event, progress: this.#progress }
-    // Its own suffix: the sources run as .ts, the built package as .js.
-    const program = new URL(`./sendfile-worker${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(program, {
-      name: 'sendfile',
-      workerData: data,
-      transferList: [port2],
-      resourceLimits: { maxYoungGenerationSizeMb: 2 },
-    })
+    const worker = this.#startWorker({ port: port2, event: this.#event, progress: this.#progress })
     // It blocks in the kernel, where nothing but this wakes it: a process that ends would wait for it.
     const endAtOnce = () => this.#order({ kind: 'end' })
     process.once('exit', endAtOnce)
     this.#exited = new Promise((resolve) => {
-      // After 'error', too, which a thread has only when it runs out of memory.
+      // After 'error', too: it cannot be started, or has run out of memory.
       worker
         .on('error', () => {})
+        .once('online', () => {
+          this.#hasRun = true
+        })
         .once('exit', () => {
           process.off('exit', endAtOnce)
           this.#buryJobs()
@@ -164,6 +163,23 @@ class SendingThread {
 
   get load(): number {
     return this.#jobs.size
+  }
+
+  #startWorker(data: ThreadData): Worker {
+    // Its own suffix: the sources run as .ts, the built package as .js.
+    const program = new URL(`./sendfile-worker${extname(import.meta.url)}`, import.meta.url)
+    try {
+      return new Worker(program, {
+        name: 'sendfile',
+        workerData: data,
+        transferList: [data.port],
+        resourceLimits: { maxYoungGenerationSizeMb: 2 },
+      })
+    } catch (error) {
+      closeSync(this.#event)
+      this.#port.close()
+      throw error
+    }
   }
 
   send(original: number, stretch: Stretch): KernelSending | undefined {
@@ -239,7 +255,7 @@ class SendingThread {
       this.#onDone(last.message)
     }
     for (const slot of [...this.#jobs.keys()]) {
-      this.#settle(slot, { position: this.#progress[slot * 2] ?? 0, fault: 'unknown' })
+      this.#settle(slot, { position: this.#progress[slot * 2] ?? 0, fault: this.#hasRun ? 'unknown' : 'file' })
     }
     this.#port.close()
   }

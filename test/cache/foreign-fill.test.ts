@@ -91,6 +91,26 @@ describe('following the fill of another process', () => {
     await assert.rejects(deadline(last, 'the reader gives up'), { fault: 'cache', message: /is gone/ })
   })
 
+  for (const [what, end] of [
+    ['set aside', ({ files, owned }: Awaited<ReturnType<typeof setUp>>) => files.invalidate(owned)],
+    [
+      'emptied and removed',
+      async ({ files, owned }: Awaited<ReturnType<typeof setUp>>) => {
+        await owned.handle.truncate(0)
+        await files.discard(owned)
+      },
+    ],
+  ] as const) {
+    test(`rule 3: what proved wrong in its process, ${what}: no client gets the rest from elsewhere`, async (t) => {
+      const scene = await setUp(t)
+      const view = await reader(scene, t)
+      const last = Promise.resolve(view.read(size - 1, 1))
+      await end(scene)
+      await scene.owned.handle.close()
+      await assert.rejects(deadline(last, 'the reader gives up'), { fault: 'wrong', message: /proved wrong/ })
+    })
+  }
+
   test('rule 2: what an earlier life left over is proven by nobody but its fill: without it no client gets the rest', async (t) => {
     const scene = await setUp(t, { facts: { startAt: 1000 } })
     const view = await reader(scene, t)

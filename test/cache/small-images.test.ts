@@ -30,6 +30,16 @@ describe('rule 19: small images in memory', () => {
     assert.equal(small.get('large'), undefined)
   })
 
+  test('are read again when nobody has asked for a while: what the kernel has of their file may be gone', () => {
+    const small = keepSmallImages(100, 300, -1)
+    small.put('one', Buffer.alloc(100))
+    assert.equal(small.get('one'), undefined)
+    for (const key of ['one', 'two', 'three']) small.put(key, Buffer.alloc(100))
+    const lasting = keepSmallImages(100, 300, 60_000)
+    lasting.put('one', Buffer.alloc(100))
+    assert.equal(lasting.get('one')?.length, 100)
+  })
+
   test('are known by their file and what was proven of it, not by their name alone', () => {
     const facts = { inode: 2, size: 4, modifiedAt: 3, verifiedAt: 5, md5: 'a', hashAlgo: 'sha512', hashValue: 'b' }
     const others = [{ inode: 9 }, { verifiedAt: 9 }, { hashValue: '9' }]
