@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Target } from '../peers/peer.ts'
+import type { Target } from './target.ts'
 
 const run = promisify(execFile)
 

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import type { Image } from '../images.ts'
-import { type Target, urlOf } from '../peers/peer.ts'
 import { get } from './get.ts'
+import { type Target, urlOf } from './target.ts'
 
 /** Downloads the image once and compares its digest: a fast server of wrong bytes is no peer. */
 export async function checkWholeImage(target: Target, image: Image): Promise<void> {

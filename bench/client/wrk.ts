@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { type Target, urlOf } from '../peers/peer.ts'
+import { type Target, urlOf } from './target.ts'
 
 /** Requests per second that `connections` kept-alive connections get, each asking again as soon as it has its answer. */
 export async function wrk(target: Target, connections: number, seconds: number): Promise<number> {

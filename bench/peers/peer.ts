@@ -1,17 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Target } from '../client/target.ts'
 import type { Image } from '../images.ts'
 import type { ImageStore, Site } from '../site.ts'
-
-/** What a client needs to download an image. Every server listens on the loopback address. */
-export type Target = Readonly<{
-  port: number
-  /** Request target: the same on every server. */
-  path: string
-  /** One header line, `X-Auth-Token: …`: every server gets it, whether it looks at it or not. */
-  header: string
-}>
-
-export const urlOf = (target: Target): string => `http://127.0.0.1:${target.port}${target.path}`
 
 /** A running server under test. */
 export interface Peer {

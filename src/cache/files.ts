@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode, isAbsent } from './error-code.ts'
 import type { Layout } from './layout.ts'
 import { downgradeLock, tryLockExclusive, tryLockShared } from './lock.ts'
+import { syncDirectory } from './sync.ts'
 
 const fileMode = 0o640
 
@@ -285,18 +286,3 @@ const unlessAbsent = (work: Promise<void>): Promise<boolean> =>
       throw error
     },
   )
-
-/** Makes a rename in this directory survive a power loss. */
-export const syncDirectory = (path: string): Promise<void> => sync(path, constants.O_DIRECTORY)
-
-/** Makes what is known of this file survive one, its attributes and times too. */
-export const syncFile = (path: string): Promise<void> => sync(path, constants.O_NOFOLLOW)
-
-async function sync(path: string, flags: number): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | flags)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}

@@ -1,9 +1,9 @@
 import { lstat } from 'node:fs/promises'
 import type { Driver, ImageEntry } from '../../drivers/driver.ts'
 import { isAbsent } from '../cache/error-code.ts'
-import { syncDirectory, syncFile } from '../cache/files.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { Layout } from '../cache/layout.ts'
+import { syncDirectory, syncFile } from '../cache/sync.ts'
 import { ownDirectory } from '../cache/use-lock.ts'
 
 export type MigrateOptions = Readonly<{
