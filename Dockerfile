@@ -23,4 +23,4 @@ ENV NODE_ENV=production OS_DEFAULT__BIND_HOST=0.0.0.0
 # 9292 the image API; 9293 the operator's listener, on loopback unless OS_MANAGEMENT__BIND_HOST says otherwise
 EXPOSE 9292 9293
 HEALTHCHECK CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OS_DEFAULT__BIND_PORT ?? 9292}/healthcheck`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "dist/src/api.js"]
+CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=20", "--no-maglev", "dist/src/api.js"]

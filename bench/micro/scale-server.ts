@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { get } from '../client/get.ts'
 import { measureUsage } from '../measure.ts'
+import { nodeFlags } from '../node-flags.ts'
 import { freePort } from '../ports.ts'
 import { startServer } from '../server-process.ts'
 import { imageSize } from './scale-directory.ts'
@@ -44,7 +45,7 @@ export async function timeServer(dir: string, driver: string, entries: number, r
     const server = await startServer({
       name: 'Afterimage',
       program: process.execPath,
-      args: ['--max-semi-space-size=4', 'dist/src/api.js', ...options, ...listeners, '--bind-host=127.0.0.1'],
+      args: [...nodeFlags, 'dist/src/api.js', ...options, ...listeners, '--bind-host=127.0.0.1'],
       cwd: checkout,
       log: `${dir}.log`,
       readyUrl: `${url}/healthcheck`,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { waitUntil } from '../deadline.ts'
+import { nodeFlags } from '../node-flags.ts'
 import { freePort } from '../ports.ts'
 import { startServer } from '../server-process.ts'
 import { downloadPath, type Site } from '../site.ts'
@@ -47,7 +48,7 @@ function afterimageWith({
       const server = await startServer({
         name,
         program: process.execPath,
-        args: ['--max-semi-space-size=4', 'dist/src/api.js', '--config-file', config],
+        args: [...nodeFlags, 'dist/src/api.js', '--config-file', config],
         cwd: checkout,
         log: join(home, 'log'),
         readyUrl: `http://127.0.0.1:${port}/healthcheck`,

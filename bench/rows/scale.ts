@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { measureUsage } from '../measure.ts'
 import { timeCache } from '../micro/scale-cache.ts'
 import { fillDirectory, imageSize } from '../micro/scale-directory.ts'
+import { nodeFlags } from '../node-flags.ts'
 import { freePort } from '../ports.ts'
 import { startServer } from '../server-process.ts'
 import type { Site } from '../site.ts'
@@ -49,7 +50,7 @@ async function startAndList({ drain }: Site, dir: string, driver: string, entrie
     name: 'Afterimage',
     program: process.execPath,
     args: [
-      '--max-semi-space-size=4',
+      ...nodeFlags,
       'dist/src/api.js',
       `--image-cache-dir=${dir}`,
       `--image-cache-driver=${driver}`,
