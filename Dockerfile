@@ -18,6 +18,7 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 RUN install -d -o node -g node /var/lib/afterimage
 USER node
+# Nothing is written anywhere else: --read-only --cap-drop ALL --security-opt no-new-privileges will do.
 VOLUME /var/lib/afterimage
 ENV NODE_ENV=production OS_DEFAULT__BIND_HOST=0.0.0.0
 # 9292 the image API; 9293 the operator's listener, on loopback unless OS_MANAGEMENT__BIND_HOST says otherwise

@@ -2,7 +2,7 @@ import { answerPlainly } from '../src/http/plain-answer.ts'
 import type { Step } from './step.ts'
 
 /** What nearly every Host field is; any other one takes a parser. */
-const plain = /^[a-z0-9._-]+(?::\d{1,5})?$/i
+const plain = /^[a-z0-9._-]+(?::\d{1,4})?$/i
 
 /** Refuses a request whose Host field names no host, or that has none (RFC 9112 3.2): a server must. */
 export const checkHost = (): Step =>

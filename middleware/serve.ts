@@ -4,6 +4,7 @@ import type { Hono } from 'hono'
 import type { Env } from '../src/http/env.ts'
 import { Exchange } from '../src/http/exchange.ts'
 import { splitTarget } from '../src/http/image-paths.ts'
+import { checkRequest } from './check-request.ts'
 import { failInternally } from './internal-error.ts'
 import type { Step } from './step.ts'
 
@@ -15,6 +16,7 @@ export type ServeOptions = Readonly<{
 
 /** A listener for requests that go through the steps, in their order, and what none of them answers to the app. */
 export function serve({ pseudonym, onError }: ServeOptions, steps: readonly Step[], app: Hono<Env>): RequestListener {
+  const checked = [checkRequest, ...steps]
   const left = new WeakMap<IncomingMessage, Exchange>()
   const toApp = getRequestListener(
     (request, { incoming }) => app.fetch(request, left.get(incoming as IncomingMessage)),
@@ -28,7 +30,7 @@ export function serve({ pseudonym, onError }: ServeOptions, steps: readonly Step
     const exchange = new Exchange(incoming, outgoing, pseudonym)
     const fail = (error: unknown) => failInternally(onError, error, outgoing)
     try {
-      for (const step of steps) {
+      for (const step of checked) {
         const answer = step(exchange)
         if (answer === true) return
         if (answer !== false) {

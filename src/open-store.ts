@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { openDriver } from '../drivers/index.ts'
 import type { CacheEvents } from './cache/events.ts'
 import { openFiles } from './cache/files.ts'
@@ -6,6 +5,7 @@ import { openLayout } from './cache/layout.ts'
 import { Space } from './cache/space.ts'
 import { useDirectory } from './cache/use-lock.ts'
 import type { Config } from './config/config.ts'
+import { mkdir } from './disk/disk.ts'
 import type { CleanTools } from './management/clean.ts'
 import type { PruneTools } from './management/prune.ts'
 

@@ -1,5 +1,5 @@
-import { rm, utimes } from 'node:fs/promises'
 import type { Driver, Facts } from '../../drivers/driver.ts'
+import { rm, utimes } from '../disk/disk.ts'
 import type { Kept } from './doubts.ts'
 import { isAbsent } from './error-code.ts'
 import type { Files, Owned } from './files.ts'

@@ -1,5 +1,5 @@
-import { opendir } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
+import { opendir } from '../disk/disk.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
 

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
-import { readlinkSync, readSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
+import { readlinkSync, readSync } from '../disk/disk.ts'
 
 export type DigestThread = Readonly<{ givesWay: boolean }>
 

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs'
+import type { Stats } from '../disk/disk.ts'
 
 /** What an image keeps although its file is replaced. */
 export type Kept = Readonly<{ hits: number; accessedAt: number; pinned: boolean }>

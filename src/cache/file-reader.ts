@@ -1,4 +1,4 @@
-import { read } from 'node:fs'
+import { read } from '../disk/disk.ts'
 import { endOfFile, FileReadFailed } from './file-read-failed.ts'
 import type { Lease } from './reader.ts'
 

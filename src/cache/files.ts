@@ -1,8 +1,15 @@
-import type { Stats } from 'node:fs'
-import { constants } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
-import { open, rename, stat, unlink } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import {
+  constants,
+  type FileHandle,
+  fstatSync,
+  open,
+  rename,
+  type Stats,
+  stat,
+  statSync,
+  unlink,
+} from '../disk/disk.ts'
 import { errorCode, isAbsent } from './error-code.ts'
 import type { Layout } from './layout.ts'
 import { downgradeLock, tryLockExclusive, tryLockShared } from './lock.ts'
@@ -92,7 +99,8 @@ export function openFiles(layout: Layout, giveWay: (id: string) => Promise<void>
           await handle.close()
           return undefined
         }
-        const [mine, named] = await Promise.all([handle.stat(), statOf(path)])
+        // Of a file that was opened just now neither waits for the disk, as a turn in another thread would wait for it.
+        const [mine, named] = [fstatSync(handle.fd), statSync(path, { throwIfNoEntry: false })]
         if (named?.ino === mine.ino) return { id, handle, inode: mine.ino, size: mine.size, blocks: mine.blocks }
       } catch (error) {
         await handle.close()

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
-import { open, readFile, rename, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type FileHandle, open, readFile, readFileSync, rename, rm } from '../disk/disk.ts'
 import type { Kept } from './doubts.ts'
 import { isAbsent } from './error-code.ts'
 import type { Layout } from './layout.ts'
@@ -102,7 +100,7 @@ function recordWriter(handle: FileHandle): FillRecordWriter {
 /** undefined when there is none, or what is there is no record of ours (then nothing can be resumed by it). */
 export async function readFillRecord(layout: Layout, id: string): Promise<FillRecord | undefined> {
   for (let attempt = 0; attempt < 3; attempt++) {
-    const text = await readFile(layout.fillRecord(id), 'latin1').catch((error: unknown) => {
+    const text = await readFile(layout.fillRecord(id), 'utf8').catch((error: unknown) => {
       if (isAbsent(error)) return undefined
       throw error
     })
@@ -144,7 +142,7 @@ function parseFacts(text: string): FillFacts | undefined {
     const found = field(name)
     return typeof found === 'string' ? found : undefined
   }
-  const [inode, size] = [field('inode'), field('size')]
+  const [inode, size, startAt] = [field('inode'), field('size'), field('startAt')]
   if (typeof inode !== 'number' || typeof size !== 'number' || !Number.isSafeInteger(size) || size <= 0)
     return undefined
   return {
@@ -154,7 +152,7 @@ function parseFacts(text: string): FillFacts | undefined {
     hashAlgo: optionalText('hashAlgo'),
     hashValue: optionalText('hashValue'),
     updatedAt: optionalText('updatedAt'),
-    startAt: typeof field('startAt') === 'number' ? Number(field('startAt')) : size,
+    startAt: typeof startAt === 'number' && startAt >= 0 && startAt <= size ? startAt : size,
     ...keptIn(field('kept')),
   }
 }

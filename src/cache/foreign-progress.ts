@@ -1,4 +1,4 @@
-import { fstatSync, watch } from 'node:fs'
+import { fstatSync, watch } from '../disk/disk.ts'
 import type { Files } from './files.ts'
 import { readFillRecord } from './fill-record.ts'
 import type { Layout } from './layout.ts'
@@ -79,7 +79,7 @@ export class ForeignProgress {
       this.#hasSign = true
       this.#look?.()
     })
-    let since = Date.now()
+    let since = performance.now()
     try {
       for (;;) {
         this.#hasSign = false
@@ -87,9 +87,9 @@ export class ForeignProgress {
         const end = await this.#found().catch(() => undefined)
         if (end !== undefined) return this.#tell(end)
         if (this.watermark > before) {
-          since = Date.now()
+          since = performance.now()
           this.wake()
-        } else if (Date.now() - since > idleMs) return this.#tell('stalled')
+        } else if (performance.now() - since > idleMs) return this.#tell('stalled')
         if (this.#isLeaving) return this.#tell('left')
         if (!this.#hasSign) await this.#pause(Math.min(lookMs, idleMs))
       }

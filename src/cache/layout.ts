@@ -1,5 +1,5 @@
-import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mkdir, open } from '../disk/disk.ts'
 import { isImageId } from './image-id.ts'
 
 /**

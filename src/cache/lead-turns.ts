@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type FileHandle, open } from '../disk/disk.ts'
 import { tryLockByte, unlockByte } from './lock.ts'
 
 const retryMs = 5
@@ -25,9 +25,9 @@ export class LeadTurns implements AsyncDisposable {
   async take(id: string): Promise<() => void> {
     const { fd } = await this.#open()
     const offset = offsetOf(id)
-    const deadline = Date.now() + this.#longestMs
+    const deadline = performance.now() + this.#longestMs
     while (!tryLockByte(fd, offset)) {
-      if (Date.now() > deadline) return () => {}
+      if (performance.now() > deadline) return () => {}
       await delay(retryMs)
     }
     let mine = true

@@ -1,5 +1,4 @@
-import { statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, statSync } from '../disk/disk.ts'
 import type { Layout } from './layout.ts'
 import type { Space } from './space.ts'
 

@@ -1,4 +1,4 @@
-import { unlock as release, tryDowngradeLock, tryLock } from 'fs-native-extensions'
+import { unlock as release, tryDowngradeLock, tryLock } from '../disk/disk.ts'
 
 /**
  * Open-file-description locks: they belong to one opened file, conflict within a process as well as between

@@ -1,3 +1,4 @@
+import { statSync } from '../disk/disk.ts'
 import type { Caller, Download, ImageRecord, Refusal } from '../origin/origin.ts'
 import { strongestProof } from './digest-name.ts'
 import type { Kept } from './doubts.ts'
@@ -183,6 +184,9 @@ async function claim(tools: MissTools, id: string, record: SizedRecord, leftOver
 async function findLeftOver(tools: MissTools, id: string): Promise<LeftOver | undefined> {
   const { files, layout } = tools
   try {
+    // Asked for without a turn in another thread: of nearly every miss there is nothing, and its client waits.
+    const isThere = (path: string) => statSync(path, { throwIfNoEntry: false }) !== undefined
+    if (!isThere(layout.committed(id)) && !isThere(layout.fillRecord(id))) return undefined
     const reading = readFillRecord(layout, id)
     // Awaited below, unless there is a committed file.
     reading.catch(() => {})

@@ -1,5 +1,5 @@
-import { lstat, readdir } from 'node:fs/promises'
 import type { Driver } from '../../drivers/driver.ts'
+import { lstat, readdir } from '../disk/disk.ts'
 import { isAbsent } from './error-code.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
@@ -51,7 +51,9 @@ export async function compare({ layout, driver }: OrphanTools): Promise<Comparis
     else if (!incomplete.has(id)) orphans.push({ kind: 'record', id })
   }
   for (const id of await readdir(layout.queueDir)) {
-    if (onDisk.has(id) && (await driver.get(id))?.facts !== undefined) orphans.push({ kind: 'queued', id })
+    if (!onDisk.has(id)) continue
+    // One that the driver does not know is admitted first, and may prove to be cached by that.
+    if (!known.has(id) || (await driver.get(id))?.facts !== undefined) orphans.push({ kind: 'queued', id })
   }
   return { orphans, committed, strangers }
 }

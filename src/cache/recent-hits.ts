@@ -1,5 +1,5 @@
-import type { Stats } from 'node:fs'
 import type { Facts } from '../../drivers/driver.ts'
+import type { Stats } from '../disk/disk.ts'
 import type { SharedFile } from './shared-file.ts'
 
 /** A committed image that was found to be proven, its file open under a shared lock. */

@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises'
 import type { Driver } from '../../drivers/driver.ts'
+import { rm } from '../disk/disk.ts'
 import type { CacheEvents } from './events.ts'
 import type { Files } from './files.ts'
 import type { Layout } from './layout.ts'

@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises'
+import type { FileHandle } from '../disk/disk.ts'
 import type { Span } from './reader.ts'
 
 /**

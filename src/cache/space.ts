@@ -1,5 +1,5 @@
-import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import type { Driver } from '../../drivers/driver.ts'
+import { readdir, rm, stat, statfs } from '../disk/disk.ts'
 import { isAbsent } from './error-code.ts'
 import type { CacheEvents, EvictionCause } from './events.ts'
 import { exclusiveBy } from './exclusive.ts'
@@ -114,11 +114,13 @@ export class Space {
 
   async #makeRoom(id: string, size: number, onDisk: number): Promise<void> {
     const { limit, maxSize, minFreeSpace, layout, driver } = this.#options
-    const used = await this.#used(id)
-    const disk = await statfs(layout.dir)
+    const fills = await this.#fills(id)
+    // After the fills: one that is committed meanwhile counts twice for a moment. The other way round it would not count
+    // at all, and the limit would be passed.
+    const [kept, disk] = await Promise.all([this.#kept(), statfs(layout.dir)])
     const short = new Shortage(
-      limit === 'hard' ? used.total + size - maxSize : 0,
-      used.promised + size - onDisk + minFreeSpace - disk.bavail * disk.bsize,
+      limit === 'hard' ? fills.total + kept + size - maxSize : 0,
+      fills.promised + size - onDisk + minFreeSpace - disk.bavail * disk.bsize,
       disk.files > 0 ? inodesNeeded - disk.ffree : 0,
     )
     if (short.isOver) return
@@ -133,9 +135,9 @@ export class Space {
     throw short.refusal()
   }
 
-  /** `total`: bytes that count against the limit, but for `id` itself. `promised`: bytes that fills will still write. */
-  async #used(id: string): Promise<{ total: number; promised: number }> {
-    const { driver, layout } = this.#options
+  /** `total`: bytes of fills that count against the limit, but for `id` itself. `promised`: those they will still write. */
+  async #fills(id: string): Promise<{ total: number; promised: number }> {
+    const { layout } = this.#options
     let total = 0
     let promised = 0
     for (const name of await imageNames(layout.incompleteDir)) {
@@ -150,12 +152,18 @@ export class Space {
       total += fill.size
       promised += Math.max(0, fill.size - fill.written())
     }
-    for (const name of await imageNames(layout.invalidDir)) total += await sizeOf(layout.invalid(name))
-    total += await this.unlinkedBytes()
-    // After the fills: one that is committed meanwhile counts twice for a moment. The other way round it would not
-    // count at all, and the limit would be passed.
-    total += (await driver.totals()).size
     return { total, promised }
+  }
+
+  /** Bytes that count against the limit and are no fill's. */
+  async #kept(): Promise<number> {
+    const { driver, layout } = this.#options
+    const [committed, unlinked, invalid] = await Promise.all([
+      driver.totals(),
+      this.unlinkedBytes(),
+      imageNames(layout.invalidDir).then((names) => Promise.all(names.map((name) => sizeOf(layout.invalid(name))))),
+    ])
+    return invalid.reduce((sum, size) => sum + size, committed.size + unlinked)
   }
 
   async #isOwned(id: string): Promise<boolean> {

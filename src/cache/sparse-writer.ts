@@ -1,8 +1,4 @@
-import { ftruncate, write } from 'node:fs'
-import { promisify } from 'node:util'
-
-const writeAt = promisify(write)
-const setLength = promisify(ftruncate)
+import { ftruncate, write } from '../disk/disk.ts'
 
 /** What is looked at together (bytes): a multiple of every file system's block, so that what is skipped is never stored. */
 const pieceBytes = 64 << 10
@@ -27,11 +23,11 @@ export class SparseWriter {
   async write(bytes: Buffer, position: number): Promise<number> {
     const run = this.#firstRun(bytes, position)
     if (run.isHole) {
-      await setLength(this.#fd, position + run.length)
+      await ftruncate(this.#fd, position + run.length)
       this.#end = position + run.length
       return run.length
     }
-    const { bytesWritten } = await writeAt(this.#fd, bytes, 0, run.length, position)
+    const { bytesWritten } = await write(this.#fd, bytes, 0, run.length, position)
     this.#end = Math.max(this.#end, position + bytesWritten)
     return bytesWritten
   }

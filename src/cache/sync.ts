@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { constants, open } from '../disk/disk.ts'
 
 /** Makes a rename in this directory survive a power loss. */
 export const syncDirectory = (path: string): Promise<void> => sync(path, constants.O_DIRECTORY)

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open } from '../disk/disk.ts'
 import type { Layout } from './layout.ts'
 import { tryLockExclusive, tryLockShared } from './lock.ts'
 

@@ -1,11 +1,9 @@
-import { constants } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { errorCode } from '../cache/error-code.ts'
 import { tryLockExclusive } from '../cache/lock.ts'
+import { chmod, constants, type FileHandle, mkdir, open, rename, rm } from '../disk/disk.ts'
 import { type App, type Listener, listenOnPath } from './listener.ts'
 
 const socketName = 'control.sock'
@@ -36,7 +34,8 @@ export async function listenOnControlSocket(app: App, cacheDir: string): Promise
   return {
     async close(graceMs) {
       // Nobody finds it any more while those who have are served to their end.
-      await rm(socket, { force: true })
+      // One that cannot be removed is what a killed server leaves too; it must not keep this one from ending.
+      await rm(socket, { force: true }).catch(() => {})
       await listener.close(graceMs)
       await whole.disposeAsync()
     },

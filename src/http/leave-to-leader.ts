@@ -30,6 +30,8 @@ export const leaveToLeader =
     outgoing.writeHead(status, STATUS_CODES[status], endToEnd(fieldPairs(answer.rawHeaders)).flat())
     // Whoever follows a long work wants to see at once that it has begun.
     outgoing.flushHeaders()
+    // Those who follow a response, and what Node itself adds here, are more than it takes for no mistake.
+    outgoing.setMaxListeners(20)
     // The leader has gone in mid answer, or the client has: neither may take what came for the whole.
     await pipeline(answer, outgoing).catch(() => cutOff(outgoing))
   }
@@ -40,10 +42,12 @@ async function askLeader(
   { incoming, outgoing }: Pick<ManagementRequest, 'incoming' | 'outgoing'>,
   signal: AbortSignal,
 ): Promise<IncomingMessage | undefined> {
-  const { method = '', url = '', rawHeaders } = incoming
+  const { method = '', url = '', rawHeaders, headers } = incoming
   // Our 100 goes to the client when its body is read, which is here.
-  // What frames a body is ours, whatever the client names in its Connection field: it must not reach the leader unframed.
-  const dropped = new Set(['expect', 'content-length'])
+  // What frames a body, and the host, are ours, whatever the client names in its Connection field: a request must not
+  // reach the leader without them.
+  const dropped = new Set(['expect', 'content-length', 'host'])
+  const host = ['Host', headers.host ?? '']
   const fields = endToEnd(fieldPairs(rawHeaders)).filter(([name]) => !dropped.has(name.toLowerCase()))
   const body = hasBody(incoming) ? new Upload(incoming, outgoing) : undefined
   // The leader may answer before it has read the body. It would then close the connection, and what is still being sent
@@ -52,6 +56,6 @@ async function askLeader(
     ['Transfer-Encoding', 'chunked'],
     ['Connection', 'keep-alive'],
   ]
-  const ask = { method, path: url, headers: [...fields, ...(body === undefined ? [] : staying)].flat(), body }
+  const ask = { method, path: url, headers: [host, ...fields, ...(body === undefined ? [] : staying)].flat(), body }
   return askControlSocket(cacheDir, ask, signal).catch(() => undefined)
 }

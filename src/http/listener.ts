@@ -1,6 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { endBroken, endInMidAnswer, type UnderWay } from './broken-request.ts'
+import { inTurn } from './in-turn.ts'
 
 /** Tokens with many roles are long; Glance's own limit for one line (`max_header_line`) is 16 KiB. */
 const maxHeaderBytes = 64 * 1024
@@ -13,8 +15,8 @@ export interface Listener {
   close(graceMs: number): Promise<void>
 }
 
-/** Every open connection, with the number of its requests that are not answered yet. */
-type Connections = Map<Socket, number>
+/** Every open connection; undefined: nothing has been asked on it yet. */
+type Connections = Map<Socket, UnderWay | undefined>
 
 /** Answers a request, sooner or later; never throws. */
 export type App = RequestListener
@@ -56,24 +58,37 @@ async function bind(
     // A request without a body, as nearly all are, is spared the life of a stream.
     optimizeEmptyRequests: true,
     insecureHTTPParser: false,
+    // Looked at with all else that makes a request doubtful: Node would answer, and go on with what lies behind it.
+    requireHostHeader: false,
   })
   const connections: Connections = new Map()
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, 0)
+    connections.set(socket, undefined)
     socket.once('close', () => connections.delete(socket))
+    // A client that sends no more has left, as far as can be told. Before Node hears of it, which would end the answer
+    // in order, wherever it is; and a connection that is being ended cannot be reset any more.
+    socket.prependOnceListener('end', () => {
+      const underWay = connections.get(socket)
+      if (underWay !== undefined && underWay.running > 0) endInMidAnswer(socket, underWay)
+    })
   })
+  const run = inTurn(app)
   const handle: App = (incoming, outgoing) => {
     const { socket } = incoming
-    connections.set(socket, (connections.get(socket) ?? 0) + 1)
+    const underWay = Object.assign(connections.get(socket) ?? { running: 0 }, { incoming, outgoing })
+    underWay.running += 1
+    connections.set(socket, underWay)
     outgoing.on('close', () => {
-      const running = connections.get(socket)
-      if (running !== undefined) connections.set(socket, running - 1)
+      underWay.running -= 1
     })
-    app(incoming, outgoing)
+    run(incoming, outgoing)
   }
   server.on('request', handle)
   // `Expect: 100-continue` takes the same way: our 100 goes out when the upstream wants the body.
   server.on('checkContinue', handle)
+  server.on('checkExpectation', handle)
+  // Only TCP and Unix sockets are listened on.
+  server.on('clientError', (error, socket) => endBroken(error, socket as Socket, connections.get(socket as Socket)))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(address, () => {
@@ -90,11 +105,12 @@ async function end(server: Server, connections: Connections, graceMs: number): P
   void closed.then(() => {
     isClosed = true
   })
-  const deadline = Date.now() + graceMs
-  while (!isClosed && Date.now() < deadline) {
+  // By time that passes: the clock may be set meanwhile.
+  const deadline = performance.now() + graceMs
+  while (!isClosed && performance.now() < deadline) {
     // A kept-alive connection becomes idle when its response has ended. Node's own closeIdleConnections leaves those
     // open that have never sent anything.
-    for (const [socket, running] of connections) if (running === 0) socket.destroy()
+    for (const [socket, underWay] of connections) if (!underWay?.running) socket.destroy()
     await Promise.race([closed, delay(50, undefined, { ref: false })])
   }
   // Not closeAllConnections: it closes in order, and what was cut off could look complete.

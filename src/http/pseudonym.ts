@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from '../disk/disk.ts'
 
 const pattern = /^afterimage-[0-9a-f]{12}$/
 

@@ -1,9 +1,9 @@
-import { unlink } from 'node:fs/promises'
 import { isAbsent } from '../cache/error-code.ts'
 import { removeFillRecord } from '../cache/fill-record.ts'
 import { readLockTable } from '../cache/lock-table.ts'
 import { compare, isOrphan, type Orphan } from '../cache/orphans.ts'
 import { putRight, type ReconcileTools } from '../cache/reconcile.ts'
+import { unlink } from '../disk/disk.ts'
 import { type Garbage, garbage, stalled } from './garbage.ts'
 import type { Cleaned } from './management.ts'
 

@@ -1,8 +1,8 @@
-import { lstat, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { isAbsent } from '../cache/error-code.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { Layout } from '../cache/layout.ts'
+import { lstat, readdir, readFile } from '../disk/disk.ts'
 
 /**
  * A file that is of no use any more. `invalid`: did not match what was declared; `stalled`: incomplete, and not changed

@@ -1,4 +1,3 @@
-import { lstat, readdir } from 'node:fs/promises'
 import type { Driver, ImageEntry } from '../../drivers/driver.ts'
 import type { ImageCache } from '../cache/cache.ts'
 import { committedNames } from '../cache/committed-names.ts'
@@ -7,6 +6,7 @@ import type { Fill } from '../cache/fill.ts'
 import { readFillRecord } from '../cache/fill-record.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { Layout } from '../cache/layout.ts'
+import { lstat, readdir } from '../disk/disk.ts'
 import type { ImageState, IncompleteImage } from './management.ts'
 import type { Queue } from './queue.ts'
 

@@ -1,10 +1,10 @@
-import { lstat } from 'node:fs/promises'
 import type { Driver, ImageEntry } from '../../drivers/driver.ts'
 import { isAbsent } from '../cache/error-code.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { Layout } from '../cache/layout.ts'
 import { syncDirectory, syncFile } from '../cache/sync.ts'
 import { ownDirectory } from '../cache/use-lock.ts'
+import { lstat } from '../disk/disk.ts'
 
 export type MigrateOptions = Readonly<{
   layout: Layout

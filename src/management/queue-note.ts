@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from '../disk/disk.ts'
 import type { QueuedImage } from './management.ts'
 
 /** What is known of a queue entry beyond that it is there. See QueuedImage. */

@@ -1,8 +1,8 @@
-import { open, readdir, rm, stat, unlink } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import { errorCode, isAbsent } from '../cache/error-code.ts'
 import { isImageId } from '../cache/image-id.ts'
 import type { Layout } from '../cache/layout.ts'
+import { open, readdir, rm, stat, unlink } from '../disk/disk.ts'
 import type { QueuedImage } from './management.ts'
 import { type QueueNote, readQueueNote, writeQueueNote } from './queue-note.ts'
 

@@ -20,7 +20,8 @@ export class Permissions {
   /** Raised by every change: an answer to a question asked before one is not kept. */
   #generation = 0
 
-  constructor(origin: Origin, ttlMs: number, now: () => number = Date.now) {
+  /** `now` (ms) never goes back: were it the clock of the machine, a "yes" would live for as long as that is set back. */
+  constructor(origin: Origin, ttlMs: number, now: () => number = () => performance.now()) {
     this.#origin = origin
     this.#ttlMs = ttlMs
     this.#now = now

@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { closeSync, writeSync } from 'node:fs'
 import { createMemoryFile, errno, seekData, seekHole, sizeOf } from './libc.ts'
 import type { Stretch } from './shared.ts'
 
@@ -59,4 +59,10 @@ function fileOfZeros(): number | undefined {
   if (fd < 0) return undefined
   writeSync(fd, new Uint8Array(zeroBytes))
   return fd
+}
+
+/** At the end of a thread: no descriptor goes with it. */
+export function closeZeros(): void {
+  if (zeros !== undefined) closeSync(zeros)
+  zeros = undefined
 }

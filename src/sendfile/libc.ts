@@ -2,6 +2,7 @@
  * System calls of Linux that Node has no function for. Each returns what the call returns, negative with errno set.
  * Importing this fails where there is no such C library.
  */
+import { closeSync } from 'node:fs'
 import koffi from 'koffi'
 
 const libc = koffi.load(null)
@@ -80,6 +81,10 @@ export class Epoll {
 
   remove(fd: number): void {
     epollCtl(this.#fd, 2, fd, bytesOf(this.#event))
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd)
   }
 
   /** The numbers of those that are ready, or have failed: their next use says so. Blocks the thread. */

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs'
 import { receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { Extents } from './extents.ts'
+import { closeZeros, Extents } from './extents.ts'
 import { Epoll, errno, sendfile } from './libc.ts'
 import { type Done, monotonicMs, type Order, type Stretch, type ThreadData } from './shared.ts'
 
@@ -31,6 +31,8 @@ while (!isEnding) {
   }
 }
 port.close()
+epoll.close()
+closeZeros()
 
 function takeOrders(): void {
   readSync(event, counter)

@@ -12,7 +12,7 @@ type Slot = {
   readonly number: number
   readonly respawn: Respawn
   worker: Worker | undefined
-  /** Unix ms, since when this worker serves; undefined before. */
+  /** By performance.now(), since when this worker serves; undefined before. */
   servesSince: number | undefined
   failure: string | undefined
 }
@@ -98,7 +98,7 @@ export class Primary {
         break
       }
       case 'ready':
-        slot.servesSince = Date.now()
+        slot.servesSince = performance.now()
         this.#onReady(slot, said.facts)
         break
       case 'failed':
@@ -142,7 +142,7 @@ export class Primary {
       this.#ended.reject(new Error(failure ?? `the first worker ended before it was ready (${by})`))
       return
     }
-    const pauseMs = slot.respawn.pauseMs(servesSince === undefined ? 0 : Date.now() - servesSince)
+    const pauseMs = slot.respawn.pauseMs(servesSince === undefined ? 0 : performance.now() - servesSince)
     const reason = failure === undefined ? {} : { failure }
     this.#log.error({ worker: slot.number, by, pauseMs, ...reason }, 'a worker has ended; another one takes its place')
     const timer = setTimeout(() => {

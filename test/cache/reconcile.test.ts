@@ -67,6 +67,18 @@ describe('reconciling', () => {
     })
   }
 
+  test('what was committed just before a crash is not queued any more either', async (t) => {
+    const scene = await setUp(t)
+    await writeFile(scene.layout.committed(id), 'abc')
+    await writeFile(scene.layout.queued(id), '')
+    const { ino, mtimeMs } = await stat(scene.layout.committed(id))
+    const declared = { md5: 'x', hashAlgo: undefined, hashValue: undefined }
+    const facts: Facts = { ...declared, inode: ino, size: 3, modifiedAt: Math.round(mtimeMs), verifiedAt: 1 }
+    await scene.driver.prepare(id, scene.layout.committed(id), facts)
+    assert.deepEqual(await reconcile(scene), { admitted: 1, forgotten: 0, tidied: 1 })
+    assert.deepEqual(await readdir(scene.layout.queueDir), [])
+  })
+
   test('an entry without a file is forgotten; records and queue entries of nothing are dropped', async (t) => {
     const scene = await setUp(t)
     await scene.driver.admit({ id, size: 3, modifiedAt: 0, facts: undefined })

@@ -63,6 +63,7 @@ for (const [what, answer] of [
   ['a list', json(200, [])],
   ['null', json(200, null)],
   ['no id', json(200, { status: 'active' })],
+  ['the id of another image', json(200, { id: 'two', status: 'active', size: 77 })],
   ['a size in text', json(200, { id: 'one', status: 'active', size: '77' })],
   ['a negative size', json(200, { id: 'one', status: 'active', size: -1 })],
   ['half a byte', json(200, { id: 'one', status: 'active', size: 0.5 })],

@@ -115,6 +115,23 @@ for (const [what, fault, wanted] of [
   })
 }
 
+for (const [what, head] of [
+  ['a part, although all was asked for', '206 Partial Content\r\nContent-Range: bytes 0-4/300000\r\nContent-Length: 5'],
+  ['another success, longer than is kept', '203 Non-Authoritative\r\nContent-Length: 2000000'],
+] as const) {
+  test(`${what}, is a bad answer`, async (t) => {
+    const { up, glance } = await scripted(t)
+    up.nextAnswer(
+      () => true,
+      async (_request, wire) => {
+        await wire.write(`HTTP/1.1 ${head}\r\n\r\n${'x'.repeat(2_000_000)}`)
+        return 'close'
+      },
+    )
+    await assert.rejects(glance.download('one', nobody), because('bad-answer'))
+  })
+}
+
 test('a body that ends with its connection ends in order', async (t) => {
   const { up, glance } = await scripted(t)
   up.addImage({ id: 'one', bytes })

@@ -127,6 +127,18 @@ test('interim answers are passed on, but not to HTTP/1.0', async (t) => {
   assert.deepEqual([old.status, old.body.toString()], [200, 'ok'])
 })
 
+test('a thousand interim answers are passed on, a store that lives on them alone is not borne', async (t) => {
+  const interim = 'HTTP/1.1 102 Processing\r\n\r\n'
+  for (const [count, status] of [
+    [1000, 200],
+    [1001, 502],
+  ] as const) {
+    const { port } = await answering(t, `${interim.repeat(count)}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`)
+    const old = await request(t, port, ['GET /v2/anything HTTP/1.0', 'Host: h'])
+    assert.equal(old.status, status)
+  }
+})
+
 test('trailers are dropped, the body is whole', async (t) => {
   const { port } = await answering(
     t,

@@ -96,11 +96,16 @@ export async function run(
   })
   child.stdout?.pipe(log, { end: false })
   child.stderr?.pipe(log, { end: false })
-  await eventually(`the proxy at ${url} (its log: ${log.path})`, 20, async () => {
-    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${await readFile(log.path, 'utf8')}`)
-    // Refused until it listens.
-    return (await ask(`${url}/healthcheck`).catch(() => undefined))?.status === 200
-  })
+  try {
+    await eventually(`the proxy at ${url} (its log: ${log.path})`, 60, async () => {
+      if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${await readFile(log.path, 'utf8')}`)
+      // Refused until it listens.
+      return (await ask(`${url}/healthcheck`).catch(() => undefined))?.status === 200
+    })
+  } catch (error) {
+    await end(child, 'SIGKILL')
+    throw error
+  }
   return child
 }
 

@@ -67,6 +67,11 @@ export class ScriptedUpstream {
     else this.#always.set(id, fault)
   }
 
+  /** Faults that are queued and have not struck yet never will. */
+  forgetFaults(): void {
+    this.#faults.clear()
+  }
+
   /** The next request that matches is answered by hand, whatever it is. */
   nextAnswer(match: Match, answer: Answer): void {
     this.#answers.push({ match, answer })

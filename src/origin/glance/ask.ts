@@ -4,7 +4,7 @@ import { identityOf, partOf } from './identity.ts'
 import { type GlanceImageApi, plain } from './image-api.ts'
 import type { RangeMemory } from './ranges.ts'
 import type { GlanceRecord } from './record.ts'
-import { refusalOf } from './refusal.ts'
+import { noImage, refusalOf } from './refusal.ts'
 import { wholeInstead } from './whole.ts'
 
 const byteMost = 65_536
@@ -50,7 +50,7 @@ export async function ask(
   }
   // An image without data gives 500, an empty one 416: the plain download says in Glance's own words how it stands.
   const whole = await wholeInstead(api, ranges, id, caller, { status: answer.status, wording }, signal)
-  if (whole.status !== 200) return refusalOf(whole)
+  if (whole.status !== 200) return noImage(whole)
   const identity = identityOf(whole, api.where)
   whole.abort()
   return { kind: 'granted', identity }

@@ -4,7 +4,7 @@ import { endToEnd } from '../upstream/hop-by-hop.ts'
 import { identityOf, partOf } from './identity.ts'
 import { type GlanceImageApi, plain } from './image-api.ts'
 import type { RangeMemory } from './ranges.ts'
-import { refusalOf } from './refusal.ts'
+import { noImage, refusalOf } from './refusal.ts'
 import { wholeInstead } from './whole.ts'
 
 /** Opens a download; where the store does no ranges, of the whole image. */
@@ -52,7 +52,7 @@ async function opened(
     const identity = identityOf(answer, where)
     return asDownload(answer, 200, 0, identity, identity.size, where)
   }
-  return refusalOf(answer)
+  return noImage(answer)
 }
 
 function asDownload(

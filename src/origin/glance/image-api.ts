@@ -37,7 +37,10 @@ export class GlanceImageApi {
     plain(answer, this.where)
     const { bytes, whole } = await readShort(answer, recordMost)
     if (!whole) throw new OriginError('bad-answer', `${this.where}: an image record longer than ${recordMost} bytes`)
-    return parseRecord(bytes.toString('utf8'), this.where)
+    const found = parseRecord(bytes.toString('utf8'), this.where)
+    const isIt = found.record.id.toLowerCase() === id.toLowerCase()
+    if (!isIt) throw new OriginError('bad-answer', `${this.where}: asked for the record of ${id}, got another image's`)
+    return found
   }
 
   /** Any short document. `target` is a client's, raw. */

@@ -28,6 +28,8 @@ export interface Answer {
   readonly reason: string
   /** As received: hop-by-hop fields included. */
   readonly headers: HeaderList
+  /** Who answers, and how long it may be silent. */
+  readonly server: Pick<Server, 'where' | 'idleTimeoutMs'>
   /**
    * Gives the body to `take`, chunk by chunk; a chunk may be kept, but not that of a bulk question. Resolves at the
    * body's end by its own framing, rejects with an OriginError, or with what `take` threw. Call it once.
@@ -49,8 +51,11 @@ export interface Answer {
  */
 const straightLeast = 4 << 20
 
-/** The server that is asked, as messages name it and its certificate must. */
-export type Server = Readonly<{ where: string; servername: string; cafileOption: string }>
+/** Each answer before the final one is a sign of life, and begins the wait anew: a server must not live on them alone. */
+const interimMost = 1000
+
+/** The server that is asked, as messages name it and its certificate must; and how long it may be silent (ms). */
+export type Server = Readonly<{ where: string; servername: string; cafileOption: string; idleTimeoutMs: number }>
 
 /** Sends one request by undici's `dispatch`: its streams and web bodies reach less than half the speed (measured). */
 export function exchange(
@@ -83,7 +88,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   reason = ''
   headers: HeaderList = []
   readonly answered: Promise<Answer>
-  readonly #server: Server
+  readonly server: Server
   readonly #onInterim: Question['onInterim']
   readonly #signal: AbortSignal | undefined
   readonly #head = Promise.withResolvers<Answer>()
@@ -97,13 +102,14 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   #delivered: PromiseWithResolvers<void> | undefined
   #paused = false
   #waking = false
+  #interim = 0
   #ended = false
   /** Nothing can happen any more: all delivered, or failed. */
   #over = false
   #failure: unknown
 
   constructor(server: Server, onInterim: Question['onInterim'], signal: AbortSignal | undefined) {
-    this.#server = server
+    this.server = server
     this.#onInterim = onInterim
     this.#signal = signal
     this.answered = this.#head.promise
@@ -135,7 +141,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   readonly #onAbort = () => this.abort()
 
   abort(): void {
-    this.#fail(new OriginError('aborted', `${this.#server.where}: the request was given up`))
+    this.#fail(new OriginError('aborted', `${this.server.where}: the request was given up`))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -147,7 +153,8 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason = ''): void {
     const headers = rawPairs(controller.rawHeaders)
     if (status < 200) {
-      this.#onInterim?.(status, headers)
+      if (++this.#interim <= interimMost) this.#onInterim?.(status, headers)
+      else this.#fail(new OriginError('bad-answer', `${this.server.where}: more than ${interimMost} interim answers`))
       return
     }
     this.status = status
@@ -174,7 +181,7 @@ class Exchange implements Dispatcher.DispatchHandler, Answer {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#fail(failureOf(error, this.#server, this.#controller !== undefined))
+    this.#fail(failureOf(error, this.server, this.#controller !== undefined))
   }
 
   /** Goes on in a microtask: undici's parser must not be resumed from within a callback of any of its connections. */

@@ -62,7 +62,8 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   const isPlain = url.protocol === 'http:'
   const bulk = isPlain ? poolBy(bulkConnector(options)) : pool
   const where = `${options.what} ${url.origin}`
-  const server = { where, servername: url.hostname, cafileOption: nameOfCafile(options) }
+  const { idleTimeoutMs } = options
+  const server = { where, servername: url.hostname, cafileOption: nameOfCafile(options), idleTimeoutMs }
   const attempt = (question: Question, signal?: AbortSignal) =>
     exchange(question.bulk === true ? bulk : pool, server, question, signal)
   return {

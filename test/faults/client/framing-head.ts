@@ -1,0 +1,88 @@
+import { declined, type FramingCase, host, passed, refused } from './framing-case.ts'
+
+const get = (fields: string) => `GET /doubtful HTTP/1.1\r\n${host}${fields}\r\n`
+const hosted = (field: string) => `GET /doubtful HTTP/1.1\r\n${field}\r\n`
+
+const [lines, fields, folds, hosts] = ['2.2: line ends', '5.1: field names', '5.2: line folding', '3.2: Host']
+
+/** Fields: what ends a line, what divides name and value, and which host is asked. */
+export const framingOfHeads: readonly FramingCase[] = [
+  refused(lines, 'a bare CR in a value', get('X-A: a\rb\r\n')),
+  refused(lines, 'a bare CR before another field', get('X-A: a\rTransfer-Encoding: chunked\r\n')),
+  refused(lines, 'a field ended by LF', get('X-A: a\nX-B: b\r\n')),
+  refused(lines, 'a field ended by CR CR LF', get('X-A: a\r\r\n')),
+  refused(lines, 'the request line ended by LF', `GET /doubtful HTTP/1.1\n${host}\r\n`),
+  refused(lines, 'the request line ended by CR', `GET /doubtful HTTP/1.1\r${host}\r\n`),
+  refused(lines, 'the head ended by LF', `GET /doubtful HTTP/1.1\r\n${host}\n`),
+  refused(lines, 'LF alone everywhere', 'GET /doubtful HTTP/1.1\nHost: h\n\n'),
+  refused(lines, 'a blank before the first field', `GET /doubtful HTTP/1.1\r\n ${host}\r\n`),
+  refused(lines, 'a blank line with a blank before the request', ` \r\n${get('')}`),
+  refused(lines, 'a blank before the method', ` ${get('')}`),
+  passed(lines, 'empty lines before the request', `${'\r\n'.repeat(2000)}${get('')}`),
+  passed(lines, 'empty lines of LF before the request', `\n\n${get('')}`),
+
+  refused(fields, 'a blank before the colon', get('X-A : a\r\n')),
+  refused(fields, 'a tab before the colon', get('X-A\t: a\r\n')),
+  refused(fields, 'a blank before the colon of Content-Length', get('Content-Length : 5\r\n')),
+  refused(fields, 'an empty name', get(': a\r\n')),
+  refused(fields, 'no colon', get('X-A\r\n')),
+  refused(fields, 'a blank in a name', get('X A: a\r\n')),
+  refused(fields, 'NUL in a name', get('X\0A: a\r\n')),
+  refused(fields, 'a control character in a name', get('X\x01A: a\r\n')),
+  refused(fields, 'a byte above 127 in a name', get('X\xe9: a\r\n')),
+  refused(fields, 'parentheses in a name', get('X(A): a\r\n')),
+  refused(fields, 'a quote in a name', get('"X": a\r\n')),
+  refused(fields, 'NUL in a value', get('X-A: a\0b\r\n')),
+  refused(fields, 'a control character in a value', get('X-A: a\x01b\r\n')),
+  refused(fields, 'DEL in a value', get('X-A: a\x7fb\r\n')),
+  refused(fields, 'a name of 70 000 bytes', get(`${'a'.repeat(70_000)}: 1\r\n`), 431),
+  refused(fields, 'a value of 70 000 bytes', get(`X-A: ${'a'.repeat(70_000)}\r\n`), 431),
+  refused(fields, '70 000 bytes of fields', get(`X-A: ${'a'.repeat(990)}\r\n`.repeat(70)), 431),
+  refused(fields, '5000 fields', get('a: b\r\n'.repeat(5000)), 431),
+  refused(fields, '5000 empty fields', get('a:\r\n'.repeat(5000)), 431),
+  passed(fields, 'bytes above 127 in a value', get('X-A: a\xff\x80b\r\n'), { fields: { 'x-a': 'a\xff\x80b' } }),
+  passed(fields, 'a value of 50 000 bytes', get(`X-A: ${'a'.repeat(50_000)}\r\n`), {
+    fields: { 'x-a': 'a'.repeat(50_000) },
+  }),
+  passed(
+    fields,
+    '900 fields before Content-Length',
+    `POST /doubtful HTTP/1.1\r\n${host}${'a: b\r\n'.repeat(900)}Content-Length: 3\r\n\r\nabc`,
+    { body: 'abc' },
+  ),
+
+  refused(folds, 'with a blank', get('X-A: a\r\n b\r\n')),
+  refused(folds, 'with a tab', get('X-A: a\r\n\tb\r\n')),
+  refused(folds, 'of Content-Length', get('Content-Length:\r\n 5\r\n')),
+  refused(folds, 'that looks like a field', get('X-A: a\r\n Transfer-Encoding: chunked\r\n')),
+  refused(folds, 'of nothing', get('X-A: a\r\n \r\n')),
+
+  refused(hosts, 'none', hosted('')),
+  refused(hosts, 'two different', hosted('Host: a\r\nHost: b\r\n')),
+  refused(hosts, 'two the same', hosted('Host: a\r\nHost: a\r\n')),
+  refused(hosts, 'a second one in other letters', hosted('Host: a\r\nX-A: a\r\nhOST: b\r\n')),
+  refused(hosts, 'a second one, empty', hosted('Host: a\r\nHost:\r\n')),
+  refused(hosts, 'a second one of absolute form', `GET http://a/doubtful HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n`),
+  declined(hosts, 'empty', hosted('Host:\r\n')),
+  declined(hosts, 'none, in HTTP/1.0', 'GET /doubtful HTTP/1.0\r\nConnection: keep-alive\r\n\r\n'),
+  declined(hosts, 'a list', hosted('Host: a, b\r\n')),
+  declined(hosts, 'a user before it', hosted('Host: user@a\r\n')),
+  declined(hosts, 'a user and a password before it', hosted('Host: user:secret@a\r\n')),
+  declined(hosts, 'a path', hosted('Host: a/b\r\n')),
+  declined(hosts, 'a query', hosted('Host: a?b\r\n')),
+  declined(hosts, 'a fragment', hosted('Host: a#b\r\n')),
+  declined(hosts, 'a backslash', hosted('Host: a\\b\r\n')),
+  declined(hosts, 'a blank', hosted('Host: a b\r\n')),
+  declined(hosts, 'a scheme', hosted('Host: http://a\r\n')),
+  declined(hosts, 'a negative port', hosted('Host: a:-1\r\n')),
+  declined(hosts, 'a port that is no number', hosted('Host: a:b\r\n')),
+  declined(hosts, 'a port above 65535', hosted('Host: a:99999\r\n')),
+  declined(hosts, 'two ports', hosted('Host: a:1:2\r\n')),
+  declined(hosts, 'a bracket that is not closed', hosted('Host: [::1\r\n')),
+  declined(hosts, 'NUL, percent-encoded', hosted('Host: a%00b\r\n')),
+  declined(hosts, 'bytes above 127', hosted('Host: \xe9\r\n')),
+  passed(hosts, 'another port', hosted('Host: a:1\r\n'), { fields: { host: 'a:1', 'x-forwarded-host': 'a:1' } }),
+  passed(hosts, 'named by Connection', `GET /doubtful HTTP/1.1\r\nHost: a\r\nConnection: host\r\n\r\n`, {
+    fields: { host: 'a' },
+  }),
+]

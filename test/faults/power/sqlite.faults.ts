@@ -1,0 +1,3 @@
+import { powerSuite } from './power-suite.ts'
+
+powerSuite('sqlite')
