@@ -129,7 +129,7 @@ export const optionTable = {
       idle_timeout: {
         kind: float({ min: 0.1, max: 86400 }),
         default: '60',
-        help: 'Seconds without a byte after which a transfer from the image service has failed; none has a total limit',
+        help: 'Seconds without a byte after which a transfer from the image service has failed; none has a total limit, but for short answers (records, refusals), which must be whole within this time',
       },
     },
   },

@@ -174,6 +174,8 @@ class SendingThread {
         workerData: data,
         transferList: [data.port],
         resourceLimits: { maxYoungGenerationSizeMb: 2 },
+        // It closes descriptors that system calls have opened: Node would warn of each.
+        trackUnmanagedFds: false,
       })
     } catch (error) {
       closeSync(this.#event)

@@ -91,7 +91,7 @@ const ofImages: readonly Ending[] = changes.map(({ tokenOf, make, ...change }) =
   begin: async () => ({ token: tokenOf(callers), end: (id) => make(callers, id, glance) }),
 }))
 
-for (const ending of sample([...ofTokens, ...ofImages], 2)) {
+for (const ending of sample([...ofTokens, ...ofImages], 1)) {
   test(`${ending.name} behind the cache’s back: a yes is good for authorization.ttl and no longer`, async () => {
     const { tokens } = callers
     const id = crypto.randomUUID()
@@ -123,7 +123,8 @@ for (const ending of sample([...ofTokens, ...ofImages], 2)) {
     }
     const direct = await ask(stack.glanceUrl)
     assert.equal(direct.status, ending.status)
-    for (const { url, driver } of servers) {
+    for (const { url, driver, names } of servers) {
+      assert((await names()).includes(id), 'still cached')
       assertSame({ got: await ask(url), id, url }, { got: direct, id, url: stack.glanceUrl })
       const client = `the whole image for authorization.ttl at most, then Glance’s ${ending.status}`
       const step = 'it is cached, his yes remembered'

@@ -73,6 +73,9 @@ export function imageChangesAt(url: string) {
 export async function purgeDeleted(): Promise<void> {
   const all = ['--age_in_days', '0', '--max_rows', '-1']
   for (const what of ['purge', 'purge_images_table']) {
-    await execute('glance-manage', ['--config-file', join(stack.dir, 'glance/glance.conf'), 'db', what, ...all])
+    const args = ['--config-file', join(stack.dir, 'glance/glance.conf'), 'db', what, ...all]
+    const purge = () => oneByOne(() => execute('glance-manage', args, { timeout: 120_000 }))
+    // It may meet a change, too.
+    await purge().catch(purge).catch(purge)
   }
 }

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { filePath } from '../../real/images.ts'
 import { stack } from '../../real/stack.ts'
 import { type Got, get } from '../../support/client.ts'
+import { eventually } from '../../support/deadline.ts'
 import { sample } from '../matrix/sample.ts'
 import { saw } from '../matrix/seen.ts'
 import { type Callers, openCallers } from './callers.ts'
@@ -131,7 +132,7 @@ test('it never crosses tokens, credentials or images', async (t) => {
 })
 
 test('a change through the cache voids it, in each worker', async (t) => {
-  for (const change of sample(changes, 2)) {
+  for (const change of sample(changes, 1)) {
     for (const server of crowds) {
       await t.test(`${change.name}, ${server.driver}`, async () => {
         const image = await makeImage(change.visibility)
@@ -144,15 +145,20 @@ test('a change through the cache voids it, in each worker', async (t) => {
         for (let round = 0; round < 4; round++) await readFirst(server, image, asking)
         assert.equal(questions(server, image), before, 'both remember')
         await change.make(callers, image.id, imageChangesAt(server.url))
-        for (let round = 0; round < 4; round++) sees(await assertAsGlance(server, image, asking), change, server)
+        for (let round = 0; round < 4; round++) {
+          await sees(await assertAsGlance(server, image, asking), image.id, change, server)
+        }
       })
     }
   }
 })
 
-function sees(got: Got, { name, status }: Changed, { driver }: Server): void {
+async function sees(got: Got, id: string, { name, status }: Changed, server: Server): Promise<void> {
   assert.equal(got.status, status)
-  const after = status === 404 && name === 'deleted' ? 'nothing' : disk
+  const isGone = name === 'deleted'
+  await eventually(async () => (await server.names()).includes(id) !== isGone, 'what is left of it in the cache')
+  const after = isGone ? 'nothing' : disk
+  const { driver } = server
   saw({ area: 'authority', fault: `${name}, through the cache`, step, driver, client: told(got), disk: after })
 }
 

@@ -168,7 +168,7 @@ export const steps: readonly Step[] = [
     async run(scene) {
       const { upstream, start } = scene.world
       const [first, second] = await Promise.all([start().ready(), start().ready()])
-      upstream.nextFile(large, slow)
+      upstream.nextFile(large, { stallAt: scene.size >> 1 })
       const leading = get(scene.url(first))
       await scene.see(() => scene.sizeOf('incomplete') > 50_000, 'the file grows')
       await Promise.all([cutOff(leading), followToTheEnd(scene, second, () => first.kill())])

@@ -13,7 +13,7 @@ import { ends, median, slope } from './flat.ts'
 import { ChangingImages } from './images.ts'
 import { type Reading, startWatched } from './watched-server.ts'
 
-const seconds = sized(1800, 75)
+const seconds = sized(1800, 60)
 /** In the first fifth the pages of code, the compiled functions and the buffers come that are kept for good. */
 const warmUp = seconds / 5
 const everyMs = sized(5000, 1000)

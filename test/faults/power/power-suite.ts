@@ -56,8 +56,8 @@ async function run(t: TestContext, recorded: Recorded, one: PowerCase, upstream:
     fault: faults[fault],
     step: step.words,
     driver: recorded.driver,
-    client: 'the whole image; from the store where it was told to be cached',
-    disk: 'what was told to be cached is; of the rest only synced bytes count',
+    client: 'the whole image; from the cache where it was told to be there',
+    disk: 'what was told to be there; of the rest only synced bytes count',
   })
 }
 

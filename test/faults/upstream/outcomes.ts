@@ -22,6 +22,11 @@ const outcome = (client: string, disk: string): Outcome => ({ client, disk })
 
 const stored = outcome('the whole image', 'committed')
 const hit = outcome('the whole image, from the cache', 'committed')
+/**
+ * The store says that it holds another image: ours is set aside and fetched anew, unless its fill is only just being put
+ * away; then the store is asked once more, and says that ours is the same.
+ */
+export const anew = outcome('the whole image, anew or from the cache', 'committed')
 const passed = outcome('the whole image, passed on', 'nothing')
 const nothing = (client: string) => outcome(client, 'nothing')
 const kept = (client: string) => outcome(client, 'committed')
@@ -85,8 +90,7 @@ const table: Record<Step, Record<Effect, Outcome>> = {
     broken: kept('502'),
     unending: kept('504'),
     refused: hit,
-    // The store says that it holds another image now: ours is set aside and fetched anew.
-    contradicting: stored,
+    contradicting: anew,
     false: hit,
   },
   part: {

@@ -4,7 +4,7 @@ import { deadline } from '../../support/deadline.ts'
 import type { Fault } from './answers/fault.ts'
 import { imagePhrase, passedPhrase } from './got.ts'
 import type { Script } from './hostile-store.ts'
-import type { Step } from './outcomes.ts'
+import { anew, outcomeOf, type Step } from './outcomes.ts'
 import { head, type Kind, type RightAnswer } from './right-answer.ts'
 import { idleMs, largeBytes, type Scene, token } from './scene.ts'
 import type { StoreImage } from './store-image.ts'
@@ -30,7 +30,9 @@ const rest: Run = async (scene, image, fault) => {
 
 const question: Run = async (scene, image, fault) => {
   await scene.cached(image)
-  return download('question')(scene, image, fault)
+  const phrase = await download('question')(scene, image, fault)
+  const isEither = outcomeOf('question', fault) === anew
+  return isEither && phrase.replace(', from the cache', '') === 'the whole image' ? anew.client : phrase
 }
 
 /** The answer to the first begins when the others have been asked for too. */

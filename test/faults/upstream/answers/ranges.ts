@@ -1,3 +1,4 @@
+import { anew } from '../outcomes.ts'
 import { changed, head, type RightAnswer } from '../right-answer.ts'
 import { type Effect, type Fault, whole } from './fault.ts'
 
@@ -49,7 +50,7 @@ export const rangeFaults: readonly Fault[] = [
     'garbled',
     ({ start, end, total }) => `bytes ${start + 1}-${end + 1}/${total + 1}`,
     {
-      question: { client: 'the whole image', disk: 'committed' },
+      question: anew,
     },
   ),
   said(
