@@ -248,8 +248,8 @@ export function openFiles(layout: Layout, giveWay: (id: string) => Promise<void>
         await forget()
         return (await unlessAbsent(rename(layout.committed(id), layout.invalid(id)))) ? named.size : undefined
       } finally {
-        if (place.size === 0) await unlessAbsent(unlink(layout.incomplete(id)))
-        await place.handle.close()
+        if (place.size === 0) await unlessAbsent(unlink(layout.incomplete(id))).finally(() => place.handle.close())
+        else await place.handle.close()
       }
     },
 

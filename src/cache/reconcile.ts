@@ -2,6 +2,7 @@ import type { Driver } from '../../drivers/driver.ts'
 import { rm } from '../disk/disk.ts'
 import type { CacheEvents } from './events.ts'
 import type { Files } from './files.ts'
+import { giveBack } from './give-back.ts'
 import type { Layout } from './layout.ts'
 import { compare, isOrphan, type Orphan, statOf } from './orphans.ts'
 import type { Space } from './space.ts'
@@ -74,9 +75,7 @@ async function claimed(tools: ReconcileTools, orphan: Orphan): Promise<boolean> 
       if (isOne) await repair(tools, orphan)
       return isOne
     } finally {
-      // Only what the claim itself created goes: a resumable fill stays.
-      if (owned.size === 0) await files.discard(owned)
-      await owned.handle.close()
+      await giveBack(files, owned)
     }
   } catch (error) {
     events.fault('reconciling', orphan.id, error)

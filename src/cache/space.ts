@@ -5,6 +5,7 @@ import type { CacheEvents, EvictionCause } from './events.ts'
 import { exclusiveBy } from './exclusive.ts'
 import type { Files } from './files.ts'
 import { readFillRecord, removeFillRecord } from './fill-record.ts'
+import { giveBack } from './give-back.ts'
 import { isImageId } from './image-id.ts'
 import type { Layout } from './layout.ts'
 import { NotCacheable } from './not-cached.ts'
@@ -168,9 +169,7 @@ export class Space {
 
   async #isOwned(id: string): Promise<boolean> {
     const owned = await this.#options.files.claim(id)
-    // It vanished after the directory was read: what we hold is an empty file of our own making.
-    if (owned?.size === 0) await this.#options.files.discard(owned)
-    await owned?.handle.close()
+    if (owned !== undefined) await giveBack(this.#options.files, owned)
     return owned === undefined
   }
 
@@ -189,8 +188,7 @@ export class Space {
       if (name === id || this.#inFlight.has(name)) continue
       const owned = await files.claim(name)
       if (owned === undefined) continue
-      await files.discard(owned)
-      await owned.handle.close()
+      await files.discard(owned).finally(() => owned.handle.close())
       await removeFillRecord(layout, name)
       short.freed({ length: owned.size, onDisk: owned.blocks * blockBytes })
     }

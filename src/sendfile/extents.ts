@@ -1,5 +1,5 @@
-import { closeSync, writeSync } from 'node:fs'
-import { createMemoryFile, errno, seekData, seekHole, sizeOf } from './libc.ts'
+import { writeSync } from 'node:fs'
+import { close, createMemoryFile, errno, seekData, seekHole, sizeOf } from './libc.ts'
 import type { Stretch } from './shared.ts'
 
 /** As much as is sent in one turn (bytes). */
@@ -63,6 +63,6 @@ function fileOfZeros(): number | undefined {
 
 /** At the end of a thread: no descriptor goes with it. */
 export function closeZeros(): void {
-  if (zeros !== undefined) closeSync(zeros)
+  if (zeros !== undefined) close(zeros)
   zeros = undefined
 }

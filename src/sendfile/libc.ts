@@ -2,7 +2,6 @@
  * System calls of Linux that Node has no function for. Each returns what the call returns, negative with errno set.
  * Importing this fails where there is no such C library.
  */
-import { closeSync } from 'node:fs'
 import koffi from 'koffi'
 
 const libc = koffi.load(null)
@@ -49,6 +48,9 @@ const eventfdFlags = 0o2004000 // EFD_CLOEXEC | EFD_NONBLOCK
 /** A counter that wakes who waits for it: readable while it is not 0, and a read of 8 bytes empties it. */
 export const createEvent = (): number => eventfd(0, eventfdFlags)
 
+/** Of what was made here: Node knows nothing of it, and warns when it is to close it. */
+export const close: (fd: number) => number = libc.func('int close(int fd)')
+
 const epollCreate: (flags: number) => number = libc.func('int epoll_create1(int flags)')
 const epollCtl: (epoll: number, operation: number, fd: number, event: Uint8Array) => number = libc.func(
   'int epoll_ctl(int epfd, int op, int fd, void *event)',
@@ -84,7 +86,7 @@ export class Epoll {
   }
 
   close(): void {
-    if (this.#fd >= 0) closeSync(this.#fd)
+    close(this.#fd)
   }
 
   /** The numbers of those that are ready, or have failed: their next use says so. Blocks the thread. */

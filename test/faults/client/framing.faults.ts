@@ -84,7 +84,7 @@ test('requests that two servers may take for two different things', async (t) =>
     return outcome.goesOn ? 'its own answer' : 'its own answer, connection closed'
   }
 
-  for (const doubtful of sample([...framingOfBodies, ...framingOfHeads, ...framingOfLines], 80)) {
+  for (const doubtful of sample([...framingOfBodies, ...framingOfHeads, ...framingOfLines], 60)) {
     const { clause, fault, outcome } = doubtful
     await t.test(`${clause}: ${fault}`, async () => {
       const client = outcome.kind === 'refused' ? await refuses(doubtful, outcome) : await passes(doubtful, outcome)

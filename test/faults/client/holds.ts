@@ -15,7 +15,7 @@ export function holds<T>(
   input: string,
   promise: string,
   property: Property<T> | ((t: TestContext) => Promise<Property<T>>),
-  runs: Readonly<{ whole: number; sampled: number }> = { whole: 5000, sampled: 150 },
+  runs: Readonly<{ whole: number; sampled: number }> = { whole: 5000, sampled: 100 },
 ): void {
   test(`${what}: ${input}: ${promise}`, async (t) => {
     await fc.assert(typeof property === 'function' ? await property(t) : property, {

@@ -67,7 +67,7 @@ for (const driver of drivers) {
       return answer?.status ?? 0
     }
 
-    for (const { fault, of } of sample(oddIds, 8)) {
+    for (const { fault, of } of sample(oddIds, 6)) {
       await t.test(fault, async () => {
         const told = (step: string, client: string) =>
           saw({ area: 'client', step: `an id in a target: ${step}`, fault, driver, client, disk: 'as it was' })

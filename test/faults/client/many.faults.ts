@@ -121,7 +121,7 @@ test('thousands of images that are not there', async (t) => {
     return least
   }
 
-  const step = sized(3000, 600)
+  const step = sized(3000, 400)
   await batch(step)
   const [first, shown, files] = [await batch(step), await series(), await server.names()]
   await batch(step)

@@ -80,21 +80,19 @@ export class Scene {
     await this.becomes(image, 'committed')
   }
 
-  /** How a prefetch has ended, and how many attempts of it had failed before. */
-  async prefetched(image: StoreImage): Promise<Readonly<{ attempts: number; isCached: boolean }>> {
-    let attempts = 0
+  /** Whether a prefetch has ended with the image in the cache; else it was given up. */
+  async prefetched(image: StoreImage): Promise<boolean> {
     let isGivenUp = false
     const queued = async () => (await this.proxy.names('queue')).includes(image.id)
     const isCached = async () => (await this.disk(image).catch(() => '')) === 'committed' && !(await queued())
     const look = async () => {
       const note = await readFile(join(this.proxy.dir, '.afterimage/queue', image.id), 'utf8').catch(() => '{}')
-      const known: { attempts?: number; retryAt?: number; reason?: string } = JSON.parse(note)
-      attempts = Math.max(attempts, known.attempts ?? 0)
+      const known: { retryAt?: number; reason?: string } = JSON.parse(note)
       isGivenUp = known.reason !== undefined && known.retryAt === undefined
       return isGivenUp || isCached()
     }
     await eventually(look, `the prefetch of ${image.id} ends`, 20_000)
-    return { attempts, isCached: !isGivenUp }
+    return !isGivenUp
   }
 
   /** The store is well again: the next download is whole, what was left over is gone on with, and then it is a hit. */

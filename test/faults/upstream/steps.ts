@@ -105,13 +105,13 @@ const prefetch: Run = async (scene, image, { script }) => {
     )
   }
   await put()
-  const { attempts, isCached } = await scene.prefetched(image)
-  if (!isCached) {
+  if (!(await scene.prefetched(image))) {
     await put()
-    assert((await scene.prefetched(image)).isCached, 'asked for once more, it is cached')
+    assert(await scene.prefetched(image), 'asked for once more, it is cached')
     return 'given up'
   }
-  return attempts === 0 ? 'cached' : 'cached, by another attempt'
+  // When the wait for the store counts as a failed attempt depends on how busy the machine is.
+  return 'cached, at once or by another attempt'
 }
 
 export const steps: Readonly<Record<Step, Readonly<{ run: Run; bytes?: Buffer }>>> = {
