@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { type Got, type Opened, open } from '../../support/client.ts'
 import { deadline, eventually } from '../../support/deadline.ts'
 import { rot } from '../../support/verifier.ts'
@@ -56,7 +56,8 @@ async function halfArrived(scene: DiskScene): Promise<Opened> {
   const { upstream, server, id } = scene
   upstream.nextFile(id, { stallAt: size >> 1 })
   const opened = await deadline(open(`${server.url}/v2/images/${id}/file`), 'the headers')
-  await eventually(() => opened.received() > 0, 'bytes have come')
+  const written = () => stat(scene.path('incomplete', id)).then((stats) => stats.size === size >> 1)
+  await eventually(written, 'half of it is in the file')
   return opened
 }
 
