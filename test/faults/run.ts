@@ -6,7 +6,7 @@
  * --write        what a whole run has seen becomes docs/faults.md, or its sections of these areas
  */
 import { spawnSync } from 'node:child_process'
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -14,6 +14,7 @@ import { countCases, faultsDocument, missingRows } from './matrix/document.ts'
 import { areas, type Line } from './matrix/seen.ts'
 
 const path = 'docs/faults.md'
+const written = () => (existsSync(path) ? readFileSync(path, 'utf8') : '')
 
 const { values } = parseArgs({
   options: {
@@ -58,10 +59,10 @@ console.log(`\n${countCases(seen)} distinct cases ran clean`)
 for (const line of lines) if (line.kind === 'figure') console.log(`${line.area}: ${line.name}: ${line.value}`)
 
 if (values.write && status === 0) {
-  writeFileSync(path, faultsDocument(lines, chosen, readFileSync(path, { encoding: 'utf8', flag: 'a+' })))
+  writeFileSync(path, faultsDocument(lines, chosen, written()))
   console.log(`wrote ${path}`)
 } else if (!values.write) {
-  const missing = missingRows(lines, readFileSync(path, { encoding: 'utf8', flag: 'a+' }))
+  const missing = missingRows(lines, written())
   for (const row of missing) console.log(`not in ${path}: ${row}`)
   if (missing.length > 0) status = 1
 }
