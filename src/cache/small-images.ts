@@ -4,6 +4,8 @@ import type { Facts } from '../../drivers/driver.ts'
 export interface SmallImages {
   /** Only images up to this size are kept (bytes). */
   readonly largest: number
+  /** Bytes that are kept now. */
+  readonly total: number
   get(key: string): Uint8Array | undefined
   put(key: string, bytes: Uint8Array): void
 }
@@ -27,6 +29,9 @@ export function keepSmallImages(largest = 1 << 20, capacity = 32 << 20, idleMs =
   let total = 0
   return {
     largest,
+    get total() {
+      return total
+    },
     get(key) {
       const found = kept.get(key)
       if (found === undefined) return undefined
@@ -42,10 +47,12 @@ export function keepSmallImages(largest = 1 << 20, capacity = 32 << 20, idleMs =
     },
     put(key, bytes) {
       if (bytes.length > largest || kept.has(key)) return
-      kept.set(key, { bytes, usedAt: performance.now() })
+      const now = performance.now()
+      kept.set(key, { bytes, usedAt: now })
       total += bytes.length
-      for (const [oldest, { bytes: old }] of kept) {
-        if (total <= capacity) break
+      // Idle ones are of no use: of images that left the cache, or came to it anew, nobody would ever ask for them.
+      for (const [oldest, { bytes: old, usedAt }] of kept) {
+        if (total <= capacity && now - usedAt <= idleMs) break
         kept.delete(oldest)
         total -= old.length
       }

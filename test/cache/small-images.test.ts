@@ -40,6 +40,15 @@ describe('rule 19: small images in memory', () => {
     assert.equal(lasting.get('one')?.length, 100)
   })
 
+  test('are let go when others come, as soon as they would be read again', () => {
+    const small = keepSmallImages(100, 3000, -1)
+    for (const key of ['one', 'two', 'three']) small.put(key, Buffer.alloc(100))
+    assert(small.total <= 100, `${small.total} bytes are kept`)
+    const lasting = keepSmallImages(100, 3000, 60_000)
+    for (const key of ['one', 'two', 'three']) lasting.put(key, Buffer.alloc(100))
+    assert.equal(lasting.total, 300)
+  })
+
   test('are known by their file and what was proven of it, not by their name alone', () => {
     const facts = { inode: 2, size: 4, modifiedAt: 3, verifiedAt: 5, md5: 'a', hashAlgo: 'sha512', hashValue: 'b' }
     const others = [{ inode: 9 }, { verifiedAt: 9 }, { hashValue: '9' }]

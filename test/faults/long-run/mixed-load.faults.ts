@@ -114,9 +114,9 @@ function judge(driver: DriverName, readings: readonly Reading[]): void {
   const middle = (some: readonly Reading[], value: (reading: Reading) => number) => median(some.map(value))
   const memory = ({ memory }: Reading) => memory
   const growth = slope(readings, memory)
-  assert(growth <= mostSlope, `memory grows by ${growth.toFixed(2)} MiB a minute`)
+  assert(growth <= mostSlope, `memory grows by ${growth.toFixed(2)} MiB a minute:\n${course(readings)}`)
   const more = middle(last, memory) - middle(first, memory)
-  assert(more <= mostGrowth, `memory has grown by ${more.toFixed(1)} MiB`)
+  assert(more <= mostGrowth, `memory has grown by ${more.toFixed(1)} MiB:\n${course(readings)}`)
   saw({ ...row(driver), step: 'resident memory' })
 
   const descriptors = ({ descriptors }: Reading) => descriptors
@@ -135,6 +135,17 @@ function judge(driver: DriverName, readings: readonly Reading[]): void {
   saw({ ...row(driver), step: 'delay of the event loop' })
 }
 
+/** Memory over time, in a dozen lines: resident, and of it the heap. */
+function course(readings: readonly Reading[]): string {
+  const step = Math.max(1, Math.floor(readings.length / 12))
+  const parts = readings.flatMap((_, at) => (at % step === 0 ? [readings.slice(at, at + step)] : []))
+  const line = (part: readonly Reading[]) => {
+    const [at, memory, heap] = (['at', 'memory', 'heap'] as const).map((key) => median(part.map((one) => one[key])))
+    return `${at?.toFixed(0)} s: ${memory?.toFixed(1)} MiB, heap ${heap?.toFixed(1)}`
+  }
+  return parts.map(line).join('\n')
+}
+
 function tell(driver: DriverName, readings: readonly Reading[], counts: ReadonlyMap<string, number>, idle: Reading) {
   const [first, last] = ends(readings, 1 / 6)
   const tell = (name: string, value: string) => figure({ area: 'long-run', name: `${name}, ${driver}`, value })
@@ -148,6 +159,7 @@ function tell(driver: DriverName, readings: readonly Reading[], counts: Readonly
     'resident memory, MiB: before, after the warm-up, at the end',
     `${idle.memory.toFixed(0)}, ${fromTo('memory', 0)}`,
   )
+  tell('heap, MiB: after the warm-up, at the end', fromTo('heap', 1))
   tell('slope of resident memory', `${growth} MiB a minute`)
   tell('open descriptors: before, after the warm-up, at the end', `${idle.descriptors}, ${fromTo('descriptors', 0)}`)
   tell('threads: after the warm-up, at the end', fromTo('threads', 0))

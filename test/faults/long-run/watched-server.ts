@@ -18,6 +18,8 @@ export type Reading = Readonly<{
   at: number
   /** Resident memory, MiB. */
   memory: number
+  /** Of it, what JavaScript's objects take, MiB. */
+  heap: number
   descriptors: number
   threads: number
   /** Since the reading before: 99 of 100 turns of the event loop were delayed by less than this (ms). */
@@ -88,6 +90,7 @@ export async function startWatched(t: TestContext, driver: DriverName, upstream:
       return {
         at,
         memory: number(/^VmRSS:\s+(\d+) kB$/m, status) / 1024,
+        heap: number(/^nodejs_heap_size_used_bytes (\S+)$/m, metrics.body.toString()) / 2 ** 20,
         threads: number(/^Threads:\s+(\d+)$/m, status),
         descriptors: descriptors.length,
         delay: number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m, metrics.body.toString()) * 1000,

@@ -7,22 +7,31 @@ export const faults = {
   lost: 'the power goes: what was not synced is lost',
   kept: 'the power goes: everything is on disk',
   names: 'the power goes: names, lengths and attributes without the bytes',
+  images: 'the power goes: everything but the bytes of images is on disk',
   bytes: 'the power goes: bytes without names, lengths and attributes',
   any: 'the power goes: any part of it is on disk, torn at sectors',
 } as const
 export type FaultKind = keyof typeof faults
 
+const shares = {
+  lost: [false, false],
+  kept: [true, true],
+  names: [true, false],
+  images: [true, undefined],
+  bytes: [false, true],
+} as const
+
 /** Of its own for each case: what it answers depends on nothing but the seed and the order of the questions. */
-export function chooserOf(kind: FaultKind, random: SeededRandom): Chooser {
+export function chooserOf(kind: FaultKind, random: SeededRandom, isImage: (inode: Inode) => boolean): Chooser {
   if (kind === 'any') return anything(random)
-  const [names, bytes] = { lost: [false, false], kept: [true, true], names: [true, false], bytes: [false, true] }[kind]
+  const [names, bytes] = shares[kind]
   const all = (is: boolean | undefined, most: number) => (is === true ? most : 0)
   // XFS and ext4 give zeros for what did not come to the disk; without journalling it is what lay there before.
   const leavesGarbage = random.pick([true, false])
   return {
     blockBytes: 4096,
     name: () => names === true,
-    block: (_inode, _block, most) => all(bytes, most),
+    block: (inode, _block, most) => all(kind === 'images' ? !isImage(inode) : bytes, most),
     size: (_inode, most) => all(names, most),
     attribute: (_inode, _name, most) => all(names, most),
     unwritten: (_inode, length) => remains(length, leavesGarbage),

@@ -68,12 +68,12 @@ export async function judge(
 const headersText = (headers: ReadonlyArray<readonly [string, string]>): string =>
   headers.map(([name, value]) => `${name}: ${value}`).join('\n')
 
-function right({ status, complete, body }: Got, content: Content | undefined, id: string): void {
+function right({ status, complete, body, broke }: Got, content: Content | undefined, id: string): void {
   if (content === undefined) {
     assert.equal(status, 404, `${id} is not given out`)
     return
   }
-  assert.equal(status, 200, id)
+  assert.equal(status, 200, `${id}: ${broke ?? 'answered'}`)
   assert(body.equals(contentBytes(content).subarray(0, body.length)), `${id}: every byte is right`)
   assert(complete && body.length === content.size, `${id} is whole`)
 }
