@@ -24,7 +24,9 @@ const titles: Record<Area, readonly [title: string, what: string]> = {
 
 const intro = `# What happens when something breaks
 
-A client never receives a wrong image that looks complete; what was committed is never lost or damaged; a fault in the cache never fails a download that the image store could have served; and nobody reads what the store would not give them. This page is what tests have seen of that: each row is one fault at one step. It is written by \`npm run faults -- --write\`, which runs all of them; \`npm run faults -- --sample\` runs a part of each and fails when a row is not on this page.
+What is promised: a client never receives a wrong image that looks complete; what was committed is never lost or damaged; a fault in the cache never fails a download that the image store could have served; and nobody reads what the store would not give them. This page is what tests have seen of that: each row is one fault at one step. It is written by \`npm run faults -- --write\`, which runs all of them; \`npm run faults -- --sample\` runs a part of each and fails when a row is not on this page. A part that has no section here has not been run whole yet.
+
+Not kept yet: where the store has sent wrong bytes and, before the last ones, the server that received them ends, clients that follow its download through another server on the same directory get those last bytes from the store, and what they have looks complete.
 `
 
 type Row = Readonly<{ step: string; fault: string; client: string; disk: string; drivers: string; tests: string }>
@@ -34,7 +36,8 @@ export function faultsDocument(lines: readonly Line[], ran: readonly Area[], old
   const sections = areas.map((area) => (ran.includes(area) ? section(area, lines) : oldSection(area, old)))
   const counts = sections.map((text) => Number(/^([0-9]+) cases\.$/m.exec(text)?.[1] ?? 0))
   const total = counts.reduce((sum, count) => sum + count, 0)
-  return [intro, `In all ${total} distinct cases (fault × step × driver) ran clean.\n`, ...sections].join('\n')
+  const all = `In all ${total} distinct cases (fault × step × driver) ran clean.\n`
+  return [intro, all, ...sections.filter((text) => text !== '')].join('\n')
 }
 
 function oldSection(area: Area, old: string): string {
