@@ -70,9 +70,9 @@ function removeStalled({ layout, files, space, stallMs }: CleanTools, id: string
     const before = await stalled(layout, id, stallMs)
     const owned = before && (await files.claim(id))
     if (owned === undefined) return false
-    // Another file: the one we looked at was committed or removed in between, by its last owner.
-    const isSame = owned.inode === before?.inode && (await stalled(layout, id, stallMs)) !== undefined
     try {
+      // Another file: the one we looked at was committed or removed in between, by its last owner.
+      const isSame = owned.inode === before?.inode && (await stalled(layout, id, stallMs)) !== undefined
       if (isSame || owned.size === 0) await files.discard(owned)
       if (isSame) await removeFillRecord(layout, id)
       return isSame

@@ -5,9 +5,12 @@ import { deadline, eventually } from '../../support/deadline.ts'
 import { rot } from '../../support/verifier.ts'
 import { assertCutOff, assertRight } from './oracle.ts'
 import { type DiskScene, imageBytes } from './scene.ts'
+import type { Target } from './seam/plan.ts'
 
-/** What the client may see of a fault; `killed`: the process was. Gives it in words. */
-export type Judge = (scene: DiskScene, got: Got, killed: boolean) => string
+/** What the client may see of a fault, or of none; gives it in words. */
+export type Judge = (scene: DiskScene, got: Got, target: Target | undefined) => string
+
+const isKill = (target: Target | undefined): boolean => target?.fault.startsWith('kill') === true
 
 /** Something that the cache does, each operation of which breaks once. */
 export type Scenario = Readonly<{
@@ -39,14 +42,28 @@ const size = imageBytes(1).length
 /** Room for one image and a half. */
 const tight = `--image-cache-max-size=${Math.floor(size * 1.5)}`
 
-export const wholeOrCutOff: Judge = (_scene, got, killed) => {
+export const wholeOrCutOff: Judge = (_scene, got, target) => {
+  const killed = isKill(target)
   if (!killed || got.complete) assertRight(got, imageBytes(1), 'with the fault')
   else assertCutOff(got, imageBytes(1))
   return killed ? 'the whole image, or visibly cut off' : 'the whole image'
 }
 
+/**
+ * What lay there before is given out while it is looked at. When that cannot go on, nothing proves any more what the
+ * client began with: it must not be completed.
+ */
+const wholeUnlessUnproven: Judge = (scene, got, target) => {
+  const isOnData = /^(write|truncate|hash|read|datasync) incomplete\/<id>$/.test(target?.words ?? '')
+  if (isKill(target) || !isOnData) return wholeOrCutOff(scene, got, target)
+  if (got.complete) assertRight(got, imageBytes(1), 'with the fault')
+  else assertCutOff(got, imageBytes(1))
+  return 'the whole image; cut off when nothing can prove any more what it began with'
+}
+
 /** The management answers, whatever it says, unless its process is killed. */
-const answered: Judge = (_scene, got, killed) => {
+const answered: Judge = (_scene, got, target) => {
+  const killed = isKill(target)
   if (!killed) assert(got.complete && got.status >= 200, `${got.status}`)
   return killed ? 'an answer, or visibly cut off' : 'an answer'
 }
@@ -78,7 +95,7 @@ async function leave(scene: DiskScene, files: Readonly<Record<string, Buffer | s
   }
 }
 
-export const scenarios: readonly Scenario[] = [
+export const scenarios: readonly [Scenario, ...Scenario[]] = [
   { name: 'fill', act: (scene) => scene.download() },
   {
     name: 'hit',
@@ -120,6 +137,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'take-over',
     prepare: (scene) => leave(scene, { [scene.id]: imageBytes(1) }),
     act: (scene) => scene.download(),
+    judge: wholeUnlessUnproven,
   },
   {
     name: 'resume',
@@ -127,10 +145,11 @@ export const scenarios: readonly Scenario[] = [
       await scene.startWhole()
       const { rest } = await halfArrived(scene)
       assert.equal(await scene.server.close(), undefined)
-      stopped(scene, await deadline(rest, 'the client is cut off'), false)
+      stopped(scene, await deadline(rest, 'the client is cut off'), undefined)
       assert.deepEqual(await scene.names('incomplete'), [scene.id])
     },
     act: (scene) => scene.download(),
+    judge: wholeUnlessUnproven,
   },
   {
     name: 'stop in mid fill',
@@ -144,6 +163,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'wrong image',
+    mayBeWrong: true,
     async before({ upstream, id }) {
       upstream.everyFile(id, { corruptAt: size - 1000 })
     },
